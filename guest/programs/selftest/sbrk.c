@@ -1,0 +1,76 @@
+/* The heap: new memory is zero, what was there stays, and what cannot be done changes nothing. */
+#include "selftest.h"
+
+void expect_zeros(const char *what, const volatile char *from, long size) {
+  for (long at = 0; at < size; at++) {
+    if (from[at] != 0) fail("%s: byte %ld of %ld (expected 0, got %d)", what, at, size, from[at]);
+  }
+}
+
+static void expect_break(const char *what, char *expected) {
+  char *got = sbrk(0);
+  if (got != expected) fail("%s: end of the heap (expected %p, got %p)", what, (void *)expected, (void *)got);
+}
+
+void sbrk_zeros(void) {
+  long size = 5 * PAGE_SIZE;
+  char *start = sbrk(0);
+  if (((unsigned long)start & (PAGE_SIZE - 1)) != 0) fail("the heap starts inside a page (at %p)", (void *)start);
+  for (int round = 0; round < 3; round++) {
+    if (sbrk(size) != start) fail("growing gives where the heap ended");
+    expect_break("after growing", start + size);
+    expect_zeros("new heap", start, size);
+    memset(start, 0xa5, size);
+    if (sbrk(-size) != start + size) fail("shrinking gives where the heap ended");
+    expect_break("after shrinking", start);
+  }
+}
+
+void sbrk_odd_sizes(void) {
+  static const int sizes[] = {1, 4094, 1, 1, 4096, 5000, 12289, 3};
+  int count = sizeof sizes / sizeof sizes[0];
+  char *start = sbrk(0), *end = start;
+  for (int i = 0; i < count; i++) {
+    if (sbrk(sizes[i]) != end) fail("growing by %d gives where the heap ended", sizes[i]);
+    expect_zeros("new heap", end, sizes[i]);
+    memset(end, i + 1, sizes[i]);
+    end += sizes[i];
+    expect_break("after growing", end);
+  }
+  for (int i = count - 1; i >= 0; i--) {
+    if (sbrk(-sizes[i]) != end) fail("shrinking by %d gives where the heap ended", sizes[i]);
+    end -= sizes[i];
+    expect_break("after shrinking", end);
+    char *at = end;
+    for (int j = i - 1; j >= 0; j--) {
+      at -= sizes[j];
+      for (int k = 0; k < sizes[j]; k++) expect("heap below what was given back", j + 1, at[k]);
+    }
+  }
+  expect_break("at the end", start);
+}
+
+void sbrk_below_zero(void) {
+  char *start = sbrk(PAGE_SIZE) + PAGE_SIZE;
+  const long sizes[] = {-((long)start + 1), -(1L << 31) + 4, -(1L << 31)};
+  start[-1] = 'k';
+  for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    /* What it answers is left open; that nothing is different is not. */
+    sbrk(sizes[i]);
+    expect_break("after too large a negative size", start);
+    expect("last byte of the heap", 'k', start[-1]);
+  }
+}
+
+void sbrk_too_much(void) {
+  long free = free_bytes();
+  char *start = sbrk(PAGE_SIZE) + PAGE_SIZE;
+  start[-1] = 'k';
+  if (sbrk(1L << 30) != SBRK_FAILED) fail("sbrk of 1 GiB succeeded");
+  expect_break("after 1 GiB", start);
+  if (sbrk(free) != SBRK_FAILED) fail("sbrk of one page more than there is succeeded");
+  expect_break("after one page too many", start);
+  expect("last byte of the heap", 'k', start[-1]);
+  sbrk(-PAGE_SIZE);
+  expect("free memory afterwards", free, free_bytes());
+}

@@ -1,0 +1,284 @@
+/**
+ * The hart: a RISC-V processor in user mode, RV64IMAC with Zifencei.
+ *
+ * Its registers, TLB and decoded code lie in RAM's reserved frames (layout.ts), where the generated
+ * interpreter works on them. The hart fills the TLB from the page table that it has been told to `enter`;
+ * what it cannot translate is a page fault, and its user's to resolve.
+ *
+ *      stopped → run → stopped: the budget is spent, or the instruction at pc asks for something
+ *
+ * At every stop the registers and pc are exact: all instructions before pc have run whole, and the one at
+ * pc has changed nothing.
+ */
+import {
+  type FrameNumber,
+  frameStart,
+  InvalidArgument,
+  NO_FRAME,
+  PAGE_SIZE,
+  type PhysAddr,
+  type PhysicalMemory,
+  type Vpn,
+  vpn,
+} from '../frame/index.js';
+import { type Access, type Sv39PageTable, type Tlb, TLB_TAG_SHIFT } from '../paging/index.js';
+import { CodeCache } from './code-cache.js';
+import {
+  generateInterpreter,
+  type InterpreterExports,
+  type InterpreterImports,
+  type Stop,
+  STOPS,
+} from './interpreter.js';
+import {
+  BUDGET_LEFT,
+  DEFAULT_CODE_SLOTS,
+  hartBytes,
+  KEY_EXECUTE,
+  KEY_READ,
+  KEY_WRITE,
+  PC,
+  REGISTERS,
+  RESERVATION,
+  SCRATCH_DATA,
+} from './layout.js';
+
+/** The most instructions that one call of `run` may be given: beyond it V8 would never get to its better compiler. */
+export const MAX_BUDGET = 10_000_000;
+
+/** Bytes that `saveContext` needs: x0 … x31, the discard slot and pc. */
+export const CONTEXT_BYTES = PC + 8;
+
+/** What could not be translated. `page` is the whole 64-bit address shifted right by 12, not only Sv39's part. */
+export interface PageFault {
+  readonly access: Access;
+  readonly page: Vpn;
+  /** The byte of the page, 0 … 4095. */
+  readonly offset: number;
+}
+
+export interface HartOptions {
+  /** Frames of decoded code to keep, 1 … 4096: 32 KiB of reserved RAM each. */
+  readonly codeSlots?: number;
+}
+
+/** Made at first use, and the same for every hart. */
+let interpreterModule: WebAssembly.Module | undefined;
+
+export class Hart {
+  /** x0 … x31. Only harmless to change while the hart is stopped; x0 stays 0 whatever is written. */
+  readonly registers: BigUint64Array;
+  readonly #memory: PhysicalMemory;
+  readonly #tlb: Tlb;
+  readonly #codeCache: CodeCache;
+  readonly #run: InterpreterExports['run'];
+  #table: Sv39PageTable | undefined;
+  #lastBudget = 0;
+  readonly #fault = { access: 'read' as Access, page: vpn(0), offset: 0 };
+  /** A write that was redirected to SCRATCH_DATA: where its bytes belong. */
+  readonly #redirected = {
+    first: NO_FRAME as FrameNumber,
+    offset: 0,
+    width: 0,
+    second: NO_FRAME as FrameNumber,
+  };
+
+  /** The number of reserved bytes that a hart needs at the bottom of RAM. */
+  static reservedBytes(options: HartOptions = {}): number {
+    return hartBytes(codeSlotsOf(options));
+  }
+
+  /**
+   * @param memory RAM whose first `Hart.reservedBytes` are reserved. One hart a RAM.
+   * @param tlb a TLB that starts at layout.ts's TLB_START.
+   */
+  constructor(memory: PhysicalMemory, tlb: Tlb, options: HartOptions = {}) {
+    this.#memory = memory;
+    this.#tlb = tlb;
+    this.#codeCache = new CodeCache(memory, tlb, codeSlotsOf(options));
+    this.registers = memory.doublewords.subarray(REGISTERS >>> 3, (REGISTERS >>> 3) + 32);
+    this.clearReservation();
+    const imports: InterpreterImports = {
+      readMiss: (low, high, width) => this.#readMiss(low, high, width),
+      writeMiss: (low, high, width) => this.#writeMiss(low, high, width),
+      writeDone: () => this.#writeDone(),
+      fetchMiss: (low, high) => this.#fetchMiss(low, high),
+      decode: (record) => this.#codeCache.decodeAt(record),
+      decodeCrossing: (low, high) => this.#decodeCrossing(low, high),
+    };
+    interpreterModule ??= new WebAssembly.Module(generateInterpreter());
+    const instance = new WebAssembly.Instance(interpreterModule, {
+      ram: { memory: memory.memory },
+      hart: imports,
+    });
+    this.#run = (instance.exports as unknown as InterpreterExports).run;
+  }
+
+  get pc(): bigint {
+    return this.#memory.doublewords[PC >>> 3]!;
+  }
+
+  set pc(address: bigint) {
+    this.#memory.doublewords[PC >>> 3] = address;
+  }
+
+  /** A register as a number: exact below 2^53, and at least 2^53 for all above. */
+  registerAsNumber(register: number): number {
+    const word = (REGISTERS >>> 2) + register * 2;
+    return this.#memory.words[word + 1]! * 2 ** 32 + this.#memory.words[word]!;
+  }
+
+  /** The low 32 bits of a register, signed: a C `int`. */
+  registerAsInt(register: number): number {
+    return this.#memory.words[(REGISTERS >>> 2) + register * 2]! | 0;
+  }
+
+  /** What the last page fault was about. Good until the next `run`. */
+  get fault(): PageFault {
+    return this.#fault;
+  }
+
+  /** Instructions that the last `run` ran. A system call counts; an instruction that faulted does not. */
+  get retired(): number {
+    return this.#lastBudget - this.#memory.words[BUDGET_LEFT >>> 2]!;
+  }
+
+  /** Runs in another address space from now on. An LR of before is forgotten. */
+  enter(table: Sv39PageTable): void {
+    this.#table = table;
+    this.clearReservation();
+  }
+
+  /** Makes the next store-conditional fail, as another hart's write to the address would. */
+  clearReservation(): void {
+    this.#memory.doublewords[RESERVATION >>> 3] = 0xffff_ffff_ffff_ffffn;
+  }
+
+  /** Copies the registers and pc out, CONTEXT_BYTES of them. */
+  saveContext(target: Uint8Array): void {
+    target.set(this.#memory.bytes.subarray(REGISTERS, REGISTERS + CONTEXT_BYTES));
+  }
+
+  loadContext(source: Uint8Array): void {
+    this.#memory.bytes.set(source, REGISTERS);
+  }
+
+  /**
+   * Runs until something stops it, and at most `budget` instructions.
+   * @param budget 0 … MAX_BUDGET.
+   * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction.
+   * @throws InvalidArgument where the budget is out of range or no address space was entered.
+   */
+  run(budget: number): Stop {
+    if (!Number.isInteger(budget) || budget < 0 || budget > MAX_BUDGET) {
+      throw new InvalidArgument(
+        `a budget of ${budget} instructions: give a whole number from 0 to ${MAX_BUDGET}`,
+      );
+    }
+    const context = this.#enteredTable().tlbContext;
+    this.#tlb.activate(context);
+    const words = this.#memory.words;
+    words[KEY_READ >>> 2] = context.tags.read << TLB_TAG_SHIFT;
+    words[KEY_WRITE >>> 2] = context.tags.write << TLB_TAG_SHIFT;
+    words[KEY_EXECUTE >>> 2] = context.tags.execute << TLB_TAG_SHIFT;
+    // x0 is never written by instructions, but is by anyone who holds `registers`.
+    this.registers[0] = 0n;
+    this.#lastBudget = budget;
+    return STOPS[this.#run(budget)]!;
+  }
+
+  /** @returns a line for each thing that is wrong with the decoded code. */
+  audit(): string[] {
+    return this.#codeCache.audit();
+  }
+
+  #enteredTable(): Sv39PageTable {
+    if (this.#table === undefined) throw new InvalidArgument('the hart has not entered an address space');
+    return this.#table;
+  }
+
+  #readMiss(low: number, high: number, width: number): number {
+    const page = pageOf(low, high);
+    const offset = low & (PAGE_SIZE - 1);
+    const frame = this.#translate('read', page, offset);
+    if (frame === NO_FRAME) return 0;
+    this.#tlb.install(this.#enteredTable().tlbContext, 'read', page, frame);
+    if (offset + width <= PAGE_SIZE) return frameStart(frame) + offset;
+    const second = this.#translate('read', vpn(page + 1), 0);
+    if (second === NO_FRAME) return 0;
+    this.#gather(frame, offset, width, second);
+    return SCRATCH_DATA;
+  }
+
+  #writeMiss(low: number, high: number, width: number): number {
+    const page = pageOf(low, high);
+    const offset = low & (PAGE_SIZE - 1);
+    const frame = this.#translate('write', page, offset);
+    if (frame === NO_FRAME) return 0;
+    const crosses = offset + width > PAGE_SIZE;
+    const second = crosses ? this.#translate('write', vpn(page + 1), 0) : NO_FRAME;
+    if (crosses && second === NO_FRAME) return 0;
+    const watched = this.#memory.isWatched(frame);
+    if (!watched) this.#tlb.install(this.#enteredTable().tlbContext, 'write', page, frame);
+    if (!crosses && !watched) return frameStart(frame) + offset;
+    // The bytes as they are go along: an atomic operation reads before it writes.
+    this.#gather(frame, offset, width, second);
+    Object.assign(this.#redirected, { first: frame, offset, width, second });
+    return SCRATCH_DATA;
+  }
+
+  #writeDone(): void {
+    const { first, offset, width, second } = this.#redirected;
+    const inFirst = Math.min(width, PAGE_SIZE - offset);
+    const { bytes } = this.#memory;
+    this.#memory.write(first, offset, bytes.subarray(SCRATCH_DATA, SCRATCH_DATA + inFirst));
+    if (inFirst < width)
+      this.#memory.write(second, 0, bytes.subarray(SCRATCH_DATA + inFirst, SCRATCH_DATA + width));
+  }
+
+  /** Brings `width` bytes that begin in one frame, and perhaps end in another, to SCRATCH_DATA. */
+  #gather(first: FrameNumber, offset: number, width: number, second: FrameNumber): void {
+    const { bytes } = this.#memory;
+    const start: PhysAddr = frameStart(first);
+    const inFirst = Math.min(width, PAGE_SIZE - offset);
+    bytes.copyWithin(SCRATCH_DATA, start + offset, start + offset + inFirst);
+    if (inFirst < width) {
+      bytes.copyWithin(SCRATCH_DATA + inFirst, frameStart(second), frameStart(second) + width - inFirst);
+    }
+  }
+
+  #fetchMiss(low: number, high: number): number {
+    const page = pageOf(low, high);
+    const frame = this.#translate('execute', page, low & (PAGE_SIZE - 1));
+    if (frame === NO_FRAME) return 0;
+    const records = this.#codeCache.slotFor(frame);
+    this.#tlb.install(this.#enteredTable().tlbContext, 'execute', page, frame, records);
+    return records;
+  }
+
+  #decodeCrossing(low: number, high: number): number {
+    const page = pageOf(low, high);
+    const first = this.#translate('execute', page, low & (PAGE_SIZE - 1));
+    if (first === NO_FRAME) return 0;
+    const second = this.#translate('execute', vpn(page + 1), 0);
+    if (second === NO_FRAME) return 0;
+    return this.#codeCache.decodeCrossing(first, second);
+  }
+
+  /** Translates, and remembers what for where it is a fault. */
+  #translate(access: Access, page: Vpn, offset: number): FrameNumber {
+    const frame = this.#enteredTable().translate(page, access);
+    if (frame === NO_FRAME) Object.assign(this.#fault, { access, page, offset });
+    return frame;
+  }
+}
+
+/** The page of a 64-bit address given as two words, which WebAssembly passes as signed. */
+const pageOf = (low: number, high: number): Vpn => vpn((high >>> 0) * 2 ** 20 + (low >>> 12));
+
+const codeSlotsOf = ({ codeSlots = DEFAULT_CODE_SLOTS }: HartOptions): number => {
+  if (!Number.isInteger(codeSlots) || codeSlots < 1 || codeSlots > 4096) {
+    throw new InvalidArgument(`${codeSlots} code slots: give a whole number from 1 to 4096`);
+  }
+  return codeSlots;
+};

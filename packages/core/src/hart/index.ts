@@ -1,0 +1,17 @@
+/**
+ * The hart: RV64IMAC user mode, as an interpreter in WebAssembly that is generated from one instruction
+ * table. `Hart` runs programs in an address space; `decode` and `disassemble` read machine code.
+ */
+export { CONTEXT_BYTES, Hart, type HartOptions, MAX_BUDGET, type PageFault } from './hart.js';
+export {
+  decode,
+  type Decoded,
+  disassemble,
+  type Emitter,
+  type Instruction,
+  INSTRUCTIONS,
+  COMPRESSED_INSTRUCTIONS,
+  REGISTER_NAMES,
+} from './instructions/index.js';
+export type { Stop } from './interpreter.js';
+export { TLB_START } from './layout.js';

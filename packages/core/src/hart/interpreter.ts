@@ -1,0 +1,495 @@
+/**
+ * Generates the interpreter: a WebAssembly module with one function, `run(budget) → stop code`, made from
+ * the instruction table.
+ *
+ *      loop jump                     find the page of `target` in the fetch TLB, and its decoded records
+ *        loop next                   stop if the budget is spent; br_table on the record's handler
+ *          handler of each instruction, which ends with the next record and goes to `next`,
+ *          or with another `target` and goes to `jump`, or stops
+ *
+ * Within a page `record` is the program counter; pc is worked out from it where it is asked for. Registers
+ * are in RAM. A load or store compares one TLB key, and calls out where it misses.
+ */
+import { TLB_ADDEND, TLB_EXTRA, TLB_LINE_BYTES, TLB_LINES, TLB_OFFSETS } from '../paging/index.js';
+import {
+  HANDLER_COUNT,
+  HANDLER_CROSSING,
+  HANDLER_DECODE,
+  HANDLER_ILLEGAL,
+  HANDLER_NEXT_PAGE,
+  INSTRUCTION_HANDLERS,
+} from './handlers.js';
+import { type Emitter, INSTRUCTIONS, type InstructionTrap, type Width } from './instructions/index.js';
+import {
+  BUDGET_LEFT,
+  KEY_EXECUTE,
+  KEY_READ,
+  KEY_WRITE,
+  PAGE_RECORD_BYTES,
+  PC,
+  RECORD_BYTES,
+  RECORD_HANDLER,
+  RECORD_IMM,
+  RECORD_RD,
+  RECORD_RS1,
+  RECORD_RS2,
+  RECORD_SHIFT,
+  RECORDS_IN_PAGE,
+  REGISTERS,
+  RESERVATION,
+  SCRATCH_DATA,
+  TLB_START,
+} from './layout.js';
+import {
+  type CodeBuilder,
+  type FunctionIndex,
+  type Label,
+  type Local,
+  type MemoryOpcode,
+  ModuleBuilder,
+} from './wasm/index.js';
+
+/** Why the hart stopped. A stop code is an index into this list. */
+export const STOPS = [
+  'budget',
+  'page-fault',
+  'system-call',
+  'breakpoint',
+  'illegal-instruction',
+  'misaligned-atomic',
+] as const;
+export type Stop = (typeof STOPS)[number];
+
+const stopCode = (stop: Stop | InstructionTrap): number => STOPS.indexOf(stop);
+
+/** What the module imports from the hart, beside `ram.memory`. Addresses come as low and high words. */
+export type InterpreterImports = {
+  /** Gives the byte in RAM of an access that the TLB does not know; 0 is a page fault, whose details the hart keeps. */
+  readMiss(low: number, high: number, width: number): number;
+  /** As readMiss. Where it gives SCRATCH_DATA, `writeDone` follows once the data is there. */
+  writeMiss(low: number, high: number, width: number): number;
+  writeDone(): void;
+  /** Gives the decoded records of the page of pc; 0 is a page fault. */
+  fetchMiss(low: number, high: number): number;
+  /** Decodes the instruction of a record. */
+  decode(record: number): void;
+  /** Decodes the instruction at pc, which crosses into the next page, to CROSSING; 0 is a page fault, else CROSSING. */
+  decodeCrossing(low: number, high: number): number;
+};
+
+export interface InterpreterExports {
+  /** Runs at most `budget` instructions from the state in RAM, and leaves the state there. */
+  run(budget: number): number;
+}
+
+const PAGE_MASK = -4096n;
+/** Shift from an address's page number to its TLB line. */
+const LINE_SHIFT = 12 - Math.log2(TLB_LINE_BYTES);
+
+type Imported = Readonly<Record<keyof InterpreterImports, FunctionIndex>>;
+
+export const generateInterpreter = (): Uint8Array<ArrayBuffer> => {
+  const module = new ModuleBuilder();
+  module.importMemory('ram', 'memory');
+  const i32s = (count: number): 'i32'[] => Array.from({ length: count }, () => 'i32');
+  const imported = (name: string, parameters: number, results: number): FunctionIndex =>
+    module.importFunction('hart', name, { parameters: i32s(parameters), results: i32s(results) });
+  const imports: Imported = {
+    readMiss: imported('readMiss', 3, 1),
+    writeMiss: imported('writeMiss', 3, 1),
+    writeDone: imported('writeDone', 0, 0),
+    fetchMiss: imported('fetchMiss', 2, 1),
+    decode: imported('decode', 1, 0),
+    decodeCrossing: imported('decodeCrossing', 2, 1),
+  };
+  const code = module.function('run', { parameters: ['i32'], results: ['i32'] });
+  new InterpreterWriter(code, imports).write();
+  return module.toBytes();
+};
+
+class InterpreterWriter {
+  readonly #code: CodeBuilder;
+  readonly #imports: Imported;
+  /** Instructions that may still run. */
+  readonly #budget: Local;
+  /** The record of the instruction that runs. */
+  readonly #record: Local;
+  /** The first record of its page. */
+  readonly #pageRecords: Local;
+  /** Bytes of records, from `pageRecords`, that a branch may go to directly. 0 within a page-crossing instruction. */
+  readonly #span: Local;
+  /** The virtual address of the page. */
+  readonly #pageAddress: Local;
+  /** Where to go on; at the end, the pc to leave behind. */
+  readonly #target: Local;
+  readonly #stop: Local;
+  readonly #address: Local;
+  readonly #line: Local;
+  readonly #host: Local;
+  readonly #scratch: readonly Local[];
+
+  constructor(code: CodeBuilder, imports: Imported) {
+    this.#code = code;
+    this.#imports = imports;
+    this.#budget = code.parameter(0);
+    this.#record = code.local('i32');
+    this.#pageRecords = code.local('i32');
+    this.#span = code.local('i32');
+    this.#pageAddress = code.local('i64');
+    this.#target = code.local('i64');
+    this.#stop = code.local('i32');
+    this.#address = code.local('i64');
+    this.#line = code.local('i32');
+    this.#host = code.local('i32');
+    this.#scratch = [code.local('i64'), code.local('i64'), code.local('i64'), code.local('i64')];
+  }
+
+  write(): void {
+    const code = this.#code;
+    code.i32(0);
+    code.memory('i64.load', PC);
+    code.set(this.#target);
+    const exit = code.block();
+    const jump = code.loop();
+    this.#findPage(exit);
+    const next = code.loop();
+    const labels = { exit, jump, next };
+    this.#spendBudget(exit);
+    this.#dispatch(labels);
+    code.end();
+    code.end();
+    code.end();
+    code.i32(0);
+    code.get(this.#target);
+    code.memory('i64.store', PC);
+    code.i32(0);
+    code.get(this.#budget);
+    code.memory('i32.store', BUDGET_LEFT);
+    code.get(this.#stop);
+  }
+
+  /** Sets record, pageRecords, pageAddress and span for `target`. */
+  #findPage(exit: Label): void {
+    const code = this.#code;
+    code.get(this.#target);
+    code.i64(PAGE_MASK);
+    code.op('i64.and');
+    code.set(this.#pageAddress);
+    this.#pushLine('execute', this.#target);
+    code.tee(this.#line);
+    code.memory('i64.load', 0);
+    code.get(this.#pageAddress);
+    code.i32(0);
+    code.memory('i64.load', KEY_EXECUTE);
+    code.op('i64.or', 'i64.eq');
+    code.if();
+    code.get(this.#line);
+    code.memory('i32.load', TLB_EXTRA);
+    code.set(this.#pageRecords);
+    code.else();
+    this.#pushWords(this.#target);
+    code.call(this.#imports.fetchMiss);
+    code.tee(this.#pageRecords);
+    code.op('i32.eqz');
+    code.if();
+    code.i32(stopCode('page-fault'));
+    code.set(this.#stop);
+    code.br(exit);
+    code.end();
+    code.end();
+    code.get(this.#pageRecords);
+    code.get(this.#target);
+    code.op('i32.wrap_i64');
+    code.i32(4095);
+    code.op('i32.and');
+    code.i32(RECORD_SHIFT);
+    code.op('i32.shl', 'i32.add');
+    code.set(this.#record);
+    code.i32(PAGE_RECORD_BYTES);
+    code.set(this.#span);
+  }
+
+  #spendBudget(exit: Label): void {
+    const code = this.#code;
+    code.get(this.#budget);
+    code.op('i32.eqz');
+    code.if();
+    this.#pushPc();
+    code.set(this.#target);
+    code.i32(stopCode('budget'));
+    code.set(this.#stop);
+    code.br(exit);
+    code.end();
+    this.#addToBudget(-1);
+  }
+
+  /** One block for each handler, innermost first: branching out of block h lands before handler h's code. */
+  #dispatch(labels: Labels): void {
+    const code = this.#code;
+    const writers = this.#handlers(labels);
+    const handlers = [...writers.keys()].toReversed();
+    const blocks = new Map(handlers.map((handler) => [handler, code.block()]));
+    const illegal = blocks.get(HANDLER_ILLEGAL)!;
+    code.get(this.#record);
+    code.memory('i32.load16_u', RECORD_HANDLER);
+    code.brTable(
+      Array.from({ length: HANDLER_COUNT }, (_, handler) => blocks.get(handler) ?? illegal),
+      illegal,
+    );
+    for (const write of writers.values()) {
+      code.end();
+      write();
+    }
+  }
+
+  /** What writes the code of each handler, in the order in which it is to stand. */
+  #handlers(labels: Labels): ReadonlyMap<number, () => void> {
+    const code = this.#code;
+    const writers = new Map<number, () => void>();
+    for (const { handler, instruction, sizeBytes } of INSTRUCTION_HANDLERS) {
+      writers.set(handler, () => {
+        INSTRUCTIONS[instruction]!.emit(this.#emitter(sizeBytes, labels));
+        code.get(this.#record);
+        code.i32(sizeBytes << RECORD_SHIFT);
+        code.op('i32.add');
+        code.set(this.#record);
+        code.br(labels.next);
+      });
+    }
+    // These are no instructions: each gives back what it took from the budget.
+    writers.set(HANDLER_DECODE, () => {
+      code.get(this.#record);
+      code.call(this.#imports.decode);
+      this.#addToBudget(1);
+      code.br(labels.next);
+    });
+    writers.set(HANDLER_NEXT_PAGE, () => {
+      this.#addToBudget(1);
+      this.#pushPc();
+      code.set(this.#target);
+      code.br(labels.jump);
+    });
+    writers.set(HANDLER_CROSSING, () => {
+      this.#pushPc();
+      code.set(this.#target);
+      this.#pushWords(this.#target);
+      code.call(this.#imports.decodeCrossing);
+      code.tee(this.#record);
+      code.op('i32.eqz');
+      code.if();
+      this.#leave('page-fault', labels.exit);
+      code.end();
+      this.#addToBudget(1);
+      // The crossing record stands for the last halfword of a page whose other records are not there.
+      code.get(this.#record);
+      code.i32((RECORDS_IN_PAGE - 1) * RECORD_BYTES);
+      code.op('i32.sub');
+      code.set(this.#pageRecords);
+      code.i32(0);
+      code.set(this.#span);
+      code.br(labels.next);
+    });
+    writers.set(HANDLER_ILLEGAL, () => {
+      this.#pushPc();
+      code.set(this.#target);
+      this.#leave('illegal-instruction', labels.exit);
+    });
+    return writers;
+  }
+
+  /** Stops before the instruction at `target`, which has not run. */
+  #leave(stop: Stop, exit: Label): void {
+    this.#addToBudget(1);
+    this.#code.i32(stopCode(stop));
+    this.#code.set(this.#stop);
+    this.#code.br(exit);
+  }
+
+  #addToBudget(change: number): void {
+    this.#code.get(this.#budget);
+    this.#code.i32(change);
+    this.#code.op('i32.add');
+    this.#code.set(this.#budget);
+  }
+
+  #pushPc(): void {
+    const code = this.#code;
+    code.get(this.#pageAddress);
+    code.get(this.#record);
+    code.get(this.#pageRecords);
+    code.op('i32.sub');
+    code.i32(RECORD_SHIFT);
+    code.op('i32.shr_u', 'i64.extend_i32_u', 'i64.add');
+  }
+
+  /** Pushes the low and the high word of an i64 local. */
+  #pushWords(value: Local): void {
+    const code = this.#code;
+    code.get(value);
+    code.op('i32.wrap_i64');
+    code.get(value);
+    code.i64(32);
+    code.op('i64.shr_u', 'i32.wrap_i64');
+  }
+
+  /** Pushes where the TLB line for an address lies. */
+  #pushLine(access: 'read' | 'write' | 'execute', address: Local): void {
+    const code = this.#code;
+    code.get(address);
+    code.op('i32.wrap_i64');
+    code.i32(LINE_SHIFT);
+    code.op('i32.shr_u');
+    code.i32((TLB_LINES[access] - 1) * TLB_LINE_BYTES);
+    code.op('i32.and');
+    code.i32(TLB_START + TLB_OFFSETS[access]);
+    code.op('i32.add');
+  }
+
+  #translate(access: 'read' | 'write', width: Width, exit: Label): void {
+    const code = this.#code;
+    this.#pushLine(access, this.#address);
+    code.tee(this.#line);
+    code.memory('i64.load', 0);
+    code.get(this.#address);
+    code.i64(PAGE_MASK | BigInt(width - 1));
+    code.op('i64.and');
+    code.i32(0);
+    code.memory('i64.load', access === 'read' ? KEY_READ : KEY_WRITE);
+    code.op('i64.or', 'i64.eq');
+    code.if();
+    code.get(this.#address);
+    code.op('i32.wrap_i64');
+    code.get(this.#line);
+    code.memory('i32.load', TLB_ADDEND);
+    code.op('i32.add');
+    code.set(this.#host);
+    code.else();
+    this.#pushWords(this.#address);
+    code.i32(width);
+    code.call(access === 'read' ? this.#imports.readMiss : this.#imports.writeMiss);
+    code.tee(this.#host);
+    code.op('i32.eqz');
+    code.if();
+    this.#pushPc();
+    code.set(this.#target);
+    this.#leave('page-fault', exit);
+    code.end();
+    code.end();
+  }
+
+  #emitter(sizeBytes: 2 | 4, { exit, jump, next }: Labels): Emitter {
+    const code = this.#code;
+    const pushRegister = (field: number): void => {
+      code.get(this.#record);
+      code.memory('i32.load16_u', field);
+      code.memory('i64.load', REGISTERS);
+    };
+    const pushImmediate = (): void => {
+      code.get(this.#record);
+      code.memory('i64.load32_s', RECORD_IMM);
+    };
+    const jumpByImmediate = (): void => {
+      code.get(this.#record);
+      code.get(this.#record);
+      code.memory('i32.load', RECORD_IMM);
+      code.i32(RECORD_SHIFT);
+      code.op('i32.shl', 'i32.add');
+      code.tee(this.#host);
+      code.get(this.#pageRecords);
+      code.op('i32.sub');
+      code.get(this.#span);
+      code.op('i32.lt_u');
+      code.if();
+      code.get(this.#host);
+      code.set(this.#record);
+      code.br(next);
+      code.end();
+      this.#pushPc();
+      pushImmediate();
+      code.op('i64.add');
+      code.set(this.#target);
+      code.br(jump);
+    };
+    return {
+      code,
+      rs1: () => pushRegister(RECORD_RS1),
+      rs2: () => pushRegister(RECORD_RS2),
+      imm: pushImmediate,
+      pc: () => this.#pushPc(),
+      nextPc: () => {
+        this.#pushPc();
+        code.i64(sizeBytes);
+        code.op('i64.add');
+      },
+      writeRd: (value) => {
+        code.get(this.#record);
+        code.memory('i32.load16_u', RECORD_RD);
+        value();
+        code.memory('i64.store', REGISTERS);
+      },
+      scratch: (n) => this.#scratch[n]!,
+      translate: (access, width, address) => {
+        address();
+        code.set(this.#address);
+        this.#translate(access, width, exit);
+        return this.#host;
+      },
+      readAt: (opcode: MemoryOpcode, host) => {
+        code.get(host);
+        code.memory(opcode, 0);
+      },
+      writeAt: (opcode: MemoryOpcode, host, value) => {
+        code.get(host);
+        value();
+        code.memory(opcode, 0);
+      },
+      written: (host) => {
+        code.get(host);
+        code.i32(SCRATCH_DATA);
+        code.op('i32.eq');
+        code.if();
+        code.call(this.#imports.writeDone);
+        code.end();
+      },
+      reservation: () => {
+        code.i32(0);
+        code.memory('i64.load', RESERVATION);
+      },
+      setReservation: (address) => {
+        code.i32(0);
+        address();
+        code.memory('i64.store', RESERVATION);
+      },
+      branchIf: (condition) => {
+        condition();
+        code.if();
+        jumpByImmediate();
+        code.end();
+      },
+      jump: jumpByImmediate,
+      jumpTo: (target) => {
+        target();
+        code.set(this.#target);
+        code.br(jump);
+      },
+      trap: (trap) => {
+        this.#pushPc();
+        code.set(this.#target);
+        if (trap === 'system-call') {
+          // A system call is an instruction of the program's: it has run, though pc still names it.
+          code.i32(stopCode(trap));
+          code.set(this.#stop);
+          code.br(exit);
+        } else {
+          this.#leave(trap, exit);
+        }
+      },
+    };
+  }
+}
+
+interface Labels {
+  readonly exit: Label;
+  readonly jump: Label;
+  readonly next: Label;
+}

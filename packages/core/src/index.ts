@@ -1,0 +1,5 @@
+/** @holstein/core: copy-on-write virtual memory, whole. Each layer is also a subpath of its own. */
+export * from './frame/index.js';
+export * from './hart/index.js';
+export * from './paging/index.js';
+export * from './space/index.js';

@@ -1,0 +1,59 @@
+/**
+ * The Sv39 page-table entry (RISC-V privileged specification 20211203, section 4.4.1), low word:
+ *
+ *      31   30 29            10   9    8    7   6   5   4   3   2   1   0
+ *      +------+----------------+----+-----+---+---+---+---+---+---+---+---+
+ *      |  0   |  frame number  | RO | COW | D | A | G | U | X | W | R | V |
+ *      +------+----------------+----+-----+---+---+---+---+---+---+---+---+
+ *
+ * Physical memory is under 4 GiB, so a frame number has 20 bits and the high word is zero. An entry with
+ * V and none of R, W, X names the next table; all others with V are leaves. Bits 8 and 9 are the
+ * specification's RSW field, which hardware ignores; seeds 000, 003 and 004 give them their meaning here.
+ */
+import { frameNumber, type FrameNumber } from '../frame/index.js';
+
+/** Valid: the other bits mean something. */
+export const PTE_V = 1 << 0;
+export const PTE_R = 1 << 1;
+export const PTE_W = 1 << 2;
+export const PTE_X = 1 << 3;
+/** User mode may use the page. */
+export const PTE_U = 1 << 4;
+/** The mapping is in every address space. */
+export const PTE_G = 1 << 5;
+/** Accessed: read, written or fetched from since the bit was last cleared. */
+export const PTE_A = 1 << 6;
+/** Dirty: written since the bit was last cleared. */
+export const PTE_D = 1 << 7;
+/** Copy on write ("writable and shared", seed 000): copy the frame, or find it unshared, before W is set. */
+export const PTE_COW = 1 << 8;
+/** "Readonly and shared" (seed 000). */
+export const PTE_READONLY_SHARED = 1 << 9;
+
+export const PTE_RIGHTS = PTE_R | PTE_W | PTE_X;
+/** All bits that are not the frame number. */
+export const PTE_FLAGS = 0x3ff;
+const PTE_PPN_SHIFT = 10;
+
+/** An entry that names `frame`, with exactly the given flag bits. */
+export const makePte = (frame: FrameNumber, flags: number): number => (frame << PTE_PPN_SHIFT) | flags;
+/** The frame that an entry names. */
+export const pteFrame = (pte: number): FrameNumber => frameNumber(pte >>> PTE_PPN_SHIFT);
+
+/** What an instruction, or the kernel for a process, wants to do with memory. */
+export type Access = 'read' | 'write' | 'execute';
+
+/** Bits that an entry must have for user mode to make the access. W asks for R: W alone is reserved. */
+export const REQUIRED_BITS: Readonly<Record<Access, number>> = {
+  read: PTE_V | PTE_U | PTE_R,
+  write: PTE_V | PTE_U | PTE_R | PTE_W,
+  execute: PTE_V | PTE_U | PTE_X,
+};
+
+const letters = 'VRWXUGADcs';
+
+/** An entry for people: its frame and its flags, such as `0x5ea VR-XU-A---`. c = COW, s = readonly and shared. */
+export const formatPte = (pte: number): string => {
+  const flags = [...letters].map((letter, bit) => ((pte >>> bit) & 1 ? letter : '-')).join('');
+  return `0x${pteFrame(pte).toString(16)} ${flags}`;
+};

@@ -1,0 +1,289 @@
+/**
+ * An address space: a page table and the mappings that say what it may hold.
+ *
+ * It owns its table, and through it a reference to every frame mapped. Pages come into being when they
+ * are first touched: a read maps the shared zero frame, a write a frame of zeros. A fork shares frames
+ * copy on write; the first write to a shared page copies it, unless the writer is its only owner.
+ *
+ * A page of a writable mapping has either W (the frame is this space's alone) or COW (find out at the
+ * next write); a page of any other mapping has neither. Seeds 003 and 004, without their defects.
+ */
+import {
+  type FrameNumber,
+  hex,
+  InvalidArgument,
+  NO_FRAME,
+  OutOfMemory,
+  PAGE_SIZE,
+  type PhysicalMemory,
+  Usage,
+  type VirtAddr,
+  type Vpn,
+  vpn,
+  vpnOf,
+} from '../frame/index.js';
+import {
+  type Access,
+  makePte,
+  MAX_PAGES,
+  MAXVA,
+  PTE_A,
+  PTE_COW,
+  PTE_D,
+  PTE_FLAGS,
+  PTE_RIGHTS,
+  PTE_U,
+  PTE_W,
+  pteFrame,
+  REQUIRED_BITS,
+  Sv39PageTable,
+} from '../paging/index.js';
+import {
+  COPIED,
+  type FaultFailure,
+  faultName,
+  type FaultOutcome,
+  OUT_OF_MEMORY,
+  PRESENT,
+  PROTECTION,
+  REUSED,
+  UNMAPPED,
+  ZERO_FILLED,
+  ZERO_MAPPED,
+} from './fault.js';
+import { forkEagerly, forkPages } from './fork.js';
+import { type Mapping, MappingList, type Protection } from './mapping.js';
+import type { VirtualMemory } from './virtual-memory.js';
+
+/** How `fork` gives the child its memory: page by page copy on write, or all copied at once. */
+export type ForkKind = 'pages' | 'eager';
+
+export interface MapOptions {
+  /** Where: a multiple of 4096. */
+  readonly at: VirtAddr;
+  /** How much: a positive multiple of 4096 that ends at or below MAXVA. */
+  readonly lengthBytes: number;
+  readonly protection: Protection;
+}
+
+export class AddressSpace implements Disposable {
+  readonly virtualMemory: VirtualMemory;
+  readonly memory: PhysicalMemory;
+  readonly table: Sv39PageTable;
+  #mappings = new MappingList();
+  readonly #closed: (space: AddressSpace) => void;
+
+  /** Use `VirtualMemory.createSpace`. @internal */
+  constructor(virtualMemory: VirtualMemory, closed: (space: AddressSpace) => void) {
+    this.virtualMemory = virtualMemory;
+    this.memory = virtualMemory.memory;
+    this.table = new Sv39PageTable(this.memory, virtualMemory.tlb);
+    this.#closed = closed;
+  }
+
+  get mappings(): Iterable<Mapping> & Pick<MappingList, 'find' | 'covers'> {
+    return this.#mappings;
+  }
+
+  /**
+   * Maps anonymous private memory: zeros, until written.
+   * @throws InvalidArgument for a range that is not whole pages below MAXVA; HolsteinError EEXIST where
+   *   it overlaps a mapping.
+   */
+  map(options: MapOptions): void {
+    const [start, end] = pageRange(options.at, options.lengthBytes);
+    this.#mappings.add(start, end, options.protection);
+  }
+
+  /**
+   * Unmaps a range, and drops its pages. What of it is not mapped is passed over.
+   * @throws InvalidArgument
+   */
+  unmap(at: VirtAddr, lengthBytes: number): void {
+    const [start, end] = pageRange(at, lengthBytes);
+    this.#mappings.remove(start, end);
+    const { table } = this;
+    for (const page of table.mappedPages(start, end)) {
+      this.memory.release(pteFrame(table.unmap(page)));
+    }
+  }
+
+  /**
+   * Changes what a range grants. A page that becomes writable is written in place or copied as its count
+   * says, at its next write.
+   * @throws InvalidArgument; HolsteinError ENOMEM where part of the range is not mapped.
+   */
+  protect(at: VirtAddr, lengthBytes: number, protection: Protection): void {
+    const [start, end] = pageRange(at, lengthBytes);
+    this.#mappings.protect(start, end, protection);
+    const { table } = this;
+    for (const page of table.mappedPages(start, end)) {
+      const { rights } = this.#mappings.find(page)!;
+      const pte = table.entry(page);
+      const kept = pte & ~(PTE_RIGHTS | PTE_U | PTE_COW);
+      const mark = (rights & PTE_W) === 0 ? 0 : (pte & PTE_W) !== 0 ? PTE_W : PTE_COW;
+      table.replace(page, kept | (rights & ~PTE_W) | mark);
+    }
+  }
+
+  /**
+   * Gives every page of a mapped range a frame now, rather than at its first touch.
+   * @throws OutOfMemory, and then nothing has changed; HolsteinError ENOMEM where it is not all mapped.
+   */
+  commit(at: VirtAddr, lengthBytes: number): void {
+    const [start, end] = pageRange(at, lengthBytes);
+    if (!this.#mappings.covers(start, end)) {
+      throw new InvalidArgument(`cannot commit ${lengthBytes} bytes at ${hex(at)}: not all of it is mapped`);
+    }
+    const missing = end - start;
+    if (missing > this.memory.freeFrames + this.#pagesMapped(start, end)) {
+      throw new OutOfMemory(
+        `${missing} pages at ${hex(at)} want more than ${this.memory.freeFrames} free frames`,
+      );
+    }
+    const committed: Vpn[] = [];
+    try {
+      for (let page = start; page < end; page++) {
+        if (this.table.entry(page) !== 0) continue;
+        this.#mapZeros(page, this.#mappings.find(page)!);
+        committed.push(page);
+      }
+    } catch (error) {
+      for (const page of committed) this.memory.release(pteFrame(this.table.unmap(page)));
+      throw error;
+    }
+  }
+
+  /**
+   * Resolves a page fault, or says why it can't be. The one way by which pages come into being or become
+   * writable: for the hart, and for the kernel's copies alike.
+   */
+  handleFault(page: Vpn, access: Access): FaultOutcome {
+    const outcome = this.#resolve(page, access);
+    this.virtualMemory.counters.faults[faultName(outcome)]++;
+    return outcome;
+  }
+
+  /**
+   * The frame of a page that user mode may access so, its fault resolved where that was needed. The frame
+   * may be used until the next change of the space; for a write it is this space's alone.
+   */
+  reach(page: Vpn, access: Access): FrameNumber | FaultFailure {
+    const frame = this.table.translate(page, access);
+    if (frame !== NO_FRAME) return frame;
+    const outcome = this.handleFault(page, access);
+    return outcome.kind === 'resolved' ? this.table.translate(page, access) : outcome;
+  }
+
+  /**
+   * A child with the same mappings and, as far as anyone can see, a copy of all memory. It is the
+   * caller's to close.
+   * @throws OutOfMemory, and then this space is as it was and no frame is lost.
+   */
+  fork(kind: ForkKind = 'pages'): AddressSpace {
+    const child = this.virtualMemory.createSpace();
+    child.#mappings = this.#mappings.clone();
+    try {
+      if (kind === 'eager') forkEagerly(this, child);
+      else forkPages(this, child);
+    } catch (error) {
+      child.close();
+      throw error;
+    }
+    this.virtualMemory.counters.forks++;
+    return child;
+  }
+
+  /** Drops all memory. Closing twice does nothing. */
+  close(): void {
+    this.table.close();
+    this.#mappings = new MappingList();
+    this.#closed(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #resolve(page: Vpn, access: Access): FaultOutcome {
+    const mapping = page < MAX_PAGES ? this.#mappings.find(page) : undefined;
+    if (mapping === undefined) return UNMAPPED;
+    const required = REQUIRED_BITS[access] & (PTE_RIGHTS | PTE_U);
+    if ((mapping.rights & required) !== required) return PROTECTION;
+    const pte = this.table.entry(page);
+    try {
+      if (pte === 0) {
+        if (access === 'write') this.#mapZeros(page, mapping);
+        else this.#mapZeroFrame(page, mapping);
+        return access === 'write' ? ZERO_FILLED : ZERO_MAPPED;
+      }
+      if ((pte & required) === required) return PRESENT;
+      return this.#breakCow(page, pte);
+    } catch (error) {
+      if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
+      throw error;
+    }
+  }
+
+  /** Makes a COW page writable: in place where its frame has no other owner, else in a copy. */
+  #breakCow(page: Vpn, pte: number): FaultOutcome {
+    const shared = pteFrame(pte);
+    const flags = (pte & PTE_FLAGS & ~PTE_COW) | PTE_W;
+    // The virtual memory holds a reference to the zero frame, so nobody is ever its only owner.
+    if (this.memory.count(shared) === 1) {
+      this.table.replace(page, makePte(shared, flags));
+      return REUSED;
+    }
+    const own = this.memory.allocate(Usage.Frame);
+    const isZero = shared === this.virtualMemory.zeroFrame;
+    if (isZero) this.memory.zero(own);
+    else this.memory.copy(shared, own);
+    this.table.replace(page, makePte(own, flags));
+    this.memory.release(shared);
+    return isZero ? ZERO_FILLED : COPIED;
+  }
+
+  #mapZeros(page: Vpn, mapping: Mapping): void {
+    const frame = this.memory.allocate(Usage.Frame);
+    this.memory.zero(frame);
+    this.#mapOwned(page, frame, mapping.rights);
+  }
+
+  #mapZeroFrame(page: Vpn, mapping: Mapping): void {
+    this.memory.retain(this.virtualMemory.zeroFrame);
+    const mark = (mapping.rights & PTE_W) === 0 ? 0 : PTE_COW;
+    this.#mapOwned(page, this.virtualMemory.zeroFrame, (mapping.rights & ~PTE_W) | mark);
+  }
+
+  /** Maps a frame whose reference is ours, or drops the reference where there is no memory for a table. */
+  #mapOwned(page: Vpn, frame: FrameNumber, flags: number): void {
+    try {
+      this.table.map(page, frame, flags | PTE_A | ((flags & PTE_W) === 0 ? 0 : PTE_D));
+    } catch (error) {
+      this.memory.release(frame);
+      throw error;
+    }
+  }
+
+  #pagesMapped(start: Vpn, end: Vpn): number {
+    let pages = 0;
+    for (const _ of this.table.mappedPages(start, end)) pages++;
+    return pages;
+  }
+}
+
+/** A byte range as pages: first, and one past the last. */
+const pageRange = (at: VirtAddr, lengthBytes: number): readonly [start: Vpn, end: Vpn] => {
+  const whole = Number.isSafeInteger(at) && Number.isSafeInteger(lengthBytes);
+  if (!whole || at < 0 || lengthBytes <= 0 || at % PAGE_SIZE !== 0 || lengthBytes % PAGE_SIZE !== 0) {
+    throw new InvalidArgument(
+      `range of ${lengthBytes} bytes at ${at}: both must be multiples of ${PAGE_SIZE}, the length positive`,
+    );
+  }
+  if (at + lengthBytes > MAXVA) {
+    throw new InvalidArgument(
+      `range of ${lengthBytes} bytes at ${hex(at)} ends beyond MAXVA (${hex(MAXVA)})`,
+    );
+  }
+  return [vpnOf(at), vpn((at + lengthBytes) / PAGE_SIZE)];
+};

@@ -1,0 +1,74 @@
+/** The audit of one address space: DESIGN.md's invariants 1, 3, 5 and 6, recounted from scratch. */
+import { type FrameNumber, hex, pageStart, Usage, usageName, vpn, type Vpn } from '../frame/index.js';
+import {
+  formatPte,
+  MAX_PAGES,
+  PTE_COW,
+  PTE_R,
+  PTE_RIGHTS,
+  PTE_U,
+  PTE_V,
+  PTE_W,
+  pteFrame,
+  REQUIRED_BITS,
+} from '../paging/index.js';
+import type { AddressSpace } from './address-space.js';
+
+/**
+ * Adds the references that a space holds to `expected`, a count for every frame.
+ * @returns a line for each thing that is wrong with the space.
+ */
+export const auditSpace = (space: AddressSpace, expected: Uint32Array): string[] => {
+  const problems: string[] = [];
+  const { memory, table } = space;
+  const usageShouldBe = (frame: FrameNumber, what: string, ...usages: Usage[]): void => {
+    if (!usages.includes(memory.usage(frame))) {
+      problems.push(`${what}: frame ${hex(frame)} is ${usageName(memory.usage(frame))}`);
+    }
+  };
+  for (const frame of table.tables()) {
+    expected[frame]! += 1;
+    usageShouldBe(frame, 'a page table', Usage.PageTable);
+  }
+  for (const page of table.mappedPages(vpn(0), vpn(MAX_PAGES))) {
+    const pte = table.entry(page);
+    const frame = pteFrame(pte);
+    expected[frame]! += 1;
+    const what = `page ${hex(pageStart(page))} (${formatPte(pte)})`;
+    usageShouldBe(frame, what, Usage.Frame, Usage.Kernel);
+    problems.push(...auditEntry(space, page, pte).map((problem) => `${what}: ${problem}`));
+  }
+  for (const line of table.tlb.lines(table.tlbContext)) {
+    const pte = table.entry(line.page);
+    const required = REQUIRED_BITS[line.access];
+    if ((pte & required) !== required || pteFrame(pte) !== line.frame) {
+      problems.push(
+        `the TLB grants ${line.access} of page ${hex(pageStart(line.page))} in frame ${hex(line.frame)}, ` +
+          `the page table says ${formatPte(pte)}`,
+      );
+    }
+  }
+  return problems;
+};
+
+const auditEntry = (space: AddressSpace, page: Vpn, pte: number): string[] => {
+  const problems: string[] = [];
+  const mapping = space.mappings.find(page);
+  if (mapping === undefined) return ['no mapping holds it'];
+  if ((pte & PTE_V) === 0 || (pte & PTE_RIGHTS) === 0) problems.push('not a valid leaf');
+  if ((pte & (PTE_R | PTE_W)) === PTE_W) problems.push('W without R is reserved');
+  const granted = pte & (PTE_RIGHTS | PTE_U);
+  if ((granted & ~mapping.rights) !== 0)
+    problems.push(`grants more than its mapping (${mapping.protection})`);
+  if ((mapping.rights & ~granted & ~PTE_W) !== 0) problems.push(`grants less than its mapping allows`);
+  const writable = (mapping.rights & PTE_W) !== 0;
+  const copyOnWrite = (pte & PTE_COW) !== 0;
+  const written = (pte & PTE_W) !== 0;
+  if (written && space.memory.count(pteFrame(pte)) !== 1)
+    problems.push('is writable, and its frame is shared');
+  if (written && copyOnWrite) problems.push('has both W and COW');
+  if (writable && !written && !copyOnWrite)
+    problems.push('is neither writable nor COW in a writable mapping');
+  if (!writable && copyOnWrite) problems.push('is COW in a mapping that is not writable');
+  return problems;
+};

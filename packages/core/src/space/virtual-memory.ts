@@ -1,0 +1,106 @@
+/**
+ * What the address spaces of one RAM share: the frames, the TLB, the zero frame, and the statistics.
+ * It makes address spaces, knows which are alive, and recounts every reference that they hold.
+ */
+import { frameNumber, type FrameNumber, hex, type PhysicalMemory, Usage, usageName } from '../frame/index.js';
+import type { Tlb } from '../paging/index.js';
+import { AddressSpace } from './address-space.js';
+import { auditSpace } from './audit.js';
+import { FAULT_NAMES, type FaultName } from './fault.js';
+
+/** Counts since the virtual memory was made. Pages are 4096 bytes. */
+export interface SpaceStatistics {
+  readonly forks: number;
+  /** Page faults, the kernel's own on behalf of a process included, by what became of them. */
+  readonly faults: Readonly<Record<FaultName, number>>;
+  /** Frames copied because a shared page was written. */
+  readonly framesCopied: number;
+  /** Frames that an eager fork would have copied, at the time of each fork. */
+  readonly framesSharedByForks: number;
+  /** Frames that the eager fork, where it was asked for, did copy. */
+  readonly framesCopiedByForks: number;
+}
+
+export class VirtualMemory implements Disposable {
+  readonly memory: PhysicalMemory;
+  readonly tlb: Tlb;
+  /** A frame of zeros that every read of untouched anonymous memory shares. This object holds a reference. */
+  readonly zeroFrame: FrameNumber;
+  /** The address spaces that are not closed. */
+  readonly spaces: ReadonlySet<AddressSpace>;
+
+  /** For the layer's own use. @internal */
+  readonly counters = {
+    forks: 0,
+    framesSharedByForks: 0,
+    framesCopiedByForks: 0,
+    faults: Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])) as Record<FaultName, number>,
+  };
+  readonly #spaces = new Set<AddressSpace>();
+
+  /** @throws OutOfMemory where there is no frame for the zero frame. */
+  constructor(memory: PhysicalMemory, tlb: Tlb) {
+    this.memory = memory;
+    this.tlb = tlb;
+    this.spaces = this.#spaces;
+    this.zeroFrame = memory.allocate(Usage.Kernel);
+    memory.zero(this.zeroFrame);
+  }
+
+  /**
+   * A new, empty address space. It is its maker's to close.
+   * @throws OutOfMemory
+   */
+  createSpace(): AddressSpace {
+    const space = new AddressSpace(this, (closed) => this.#spaces.delete(closed));
+    this.#spaces.add(space);
+    return space;
+  }
+
+  statistics(): SpaceStatistics {
+    const { forks, framesSharedByForks, framesCopiedByForks, faults } = this.counters;
+    return {
+      forks,
+      framesSharedByForks,
+      framesCopiedByForks,
+      framesCopied: faults.copied,
+      faults: { ...faults },
+    };
+  }
+
+  /**
+   * Checks DESIGN.md's invariants 1 to 6: recounts every frame's references from the page tables, and
+   * compares entries with mappings and TLB lines with fresh walks.
+   * @param holders frames that others hold, one item for each reference: they count too.
+   * @returns a line for each thing that is wrong; none where all is well.
+   */
+  audit(holders: Iterable<FrameNumber> = []): string[] {
+    const problems = this.memory.audit();
+    const expected = new Uint32Array(this.memory.totalFrames);
+    for (let frame = 0; frame < this.memory.firstAllocatable; frame++) expected[frame] = 1;
+    expected[this.zeroFrame]! += 1;
+    for (const frame of holders) expected[frame]! += 1;
+    for (const space of this.#spaces) problems.push(...auditSpace(space, expected));
+    for (let index = 0; index < this.memory.totalFrames; index++) {
+      const frame = frameNumber(index);
+      const count = this.memory.count(frame);
+      if (count !== expected[index]) {
+        problems.push(
+          `frame ${hex(index)} (${usageName(this.memory.usage(frame))}) counts ${count} references, ` +
+            `${expected[index]} were found`,
+        );
+      }
+    }
+    return problems;
+  }
+
+  /** Closes every space that is still open, and lets the zero frame go. */
+  close(): void {
+    for (const space of this.#spaces) space.close();
+    if (this.memory.usage(this.zeroFrame) === Usage.Kernel) this.memory.release(this.zeroFrame);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
