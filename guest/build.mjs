@@ -90,12 +90,12 @@ function findPrograms() {
   /** @type {Map<string, string[]>} */
   const sources = new Map();
   const entries = readdirSync(join(guest, 'programs'), { withFileTypes: true });
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = `programs/${entry.name}`;
     if (entry.isDirectory()) {
       const files = readdirSync(join(guest, path))
         .filter((file) => file.endsWith('.c'))
-        .sort();
+        .toSorted();
       sources.set(
         entry.name,
         files.map((file) => `${path}/${file}`),
@@ -114,7 +114,7 @@ function findPrograms() {
 function buildAll() {
   const library = readdirSync(join(guest, 'lib'))
     .filter((file) => /\.[cS]$/.test(file))
-    .sort();
+    .toSorted();
   const sourcesOf = findPrograms();
   const folder = mkdtempSync(join(tmpdir(), 'holstein-guest-'));
   /** @type {Map<string, Buffer>} */
@@ -195,7 +195,7 @@ function elfProblems(elf) {
 /** @returns {string[]} */
 function filesInBin() {
   mkdirSync(bin, { recursive: true });
-  return readdirSync(bin).sort();
+  return readdirSync(bin).toSorted();
 }
 
 /** @param {Map<string, Buffer>} programs */

@@ -150,7 +150,7 @@ export class PhysicalMemory {
    * @throws OutOfMemory where no frame is free.
    */
   allocate(usage: AllocatableUsage): FrameNumber {
-    if (this.#freeFrames === 0 || this.#allocationIsScriptedToFail()) {
+    if (this.#allocationIsScriptedToFail() || this.#freeFrames === 0) {
       throw new OutOfMemory(
         `no free frame for usage ${usageName(usage)} (${this.#freeFrames} of ${this.totalFrames} frames free)`,
       );
@@ -214,25 +214,29 @@ export class PhysicalMemory {
 
   /** Fills a frame with zeros. */
   zero(frame: FrameNumber): void {
+    // Asked first, for it refuses a frame that does not exist.
+    const watched = this.isWatched(frame);
     const start = frameStart(frame);
     this.bytes.fill(0, start, start + PAGE_SIZE);
-    if (this.isWatched(frame)) this.#watcher?.frameWritten(frame, 0, PAGE_SIZE);
+    if (watched) this.#watcher?.frameWritten(frame, 0, PAGE_SIZE);
   }
 
   /** Copies a whole frame. */
   copy(from: FrameNumber, to: FrameNumber): void {
-    const start = frameStart(from);
+    const watched = this.isWatched(to);
+    const start = frameStart(this.#existing(from));
     this.bytes.copyWithin(frameStart(to), start, start + PAGE_SIZE);
-    if (this.isWatched(to)) this.#watcher?.frameWritten(to, 0, PAGE_SIZE);
+    if (watched) this.#watcher?.frameWritten(to, 0, PAGE_SIZE);
   }
 
   /** Writes bytes into one frame, beginning at byte `offset` of it. They must end inside the frame. */
   write(frame: FrameNumber, offset: number, data: Uint8Array): void {
-    if (offset < 0 || offset + data.length > PAGE_SIZE) {
+    const watched = this.isWatched(frame);
+    if (!Number.isInteger(offset) || offset < 0 || offset + data.length > PAGE_SIZE) {
       throw new InvalidArgument(`${data.length} bytes at ${offset} do not fit a frame`);
     }
     this.bytes.set(data, frameStart(frame) + offset);
-    if (this.isWatched(frame)) this.#watcher?.frameWritten(frame, offset, data.length);
+    if (watched) this.#watcher?.frameWritten(frame, offset, data.length);
   }
 
   /** Names the one watcher of this RAM (the hart, for frames whose code it has decoded). */
@@ -284,6 +288,10 @@ export class PhysicalMemory {
     for (let frame = this.#freeHead; frame !== NO_FRAME;) {
       if (free.has(frame)) {
         problems.push(`the free list runs in a circle at frame ${hex(frame)}`);
+        break;
+      }
+      if (frame >= this.totalFrames) {
+        problems.push(`the free list leads to ${hex(frame)}, which is no frame`);
         break;
       }
       free.add(frame);
@@ -345,11 +353,15 @@ export class PhysicalMemory {
   }
 
   #slot(frame: FrameNumber): number {
+    return this.#slots + this.#existing(frame) * SLOT_BYTES;
+  }
+
+  #existing(frame: FrameNumber): FrameNumber {
     // A negative, fractional or too large number fails the one comparison.
     if (frame >>> 0 !== frame || frame >= this.totalFrames) {
       throw new FrameReferenceError('EINVAL', `there is no frame ${frame} (RAM has ${this.totalFrames})`);
     }
-    return this.#slots + frame * SLOT_BYTES;
+    return frame;
   }
 
   #allocationIsScriptedToFail(): boolean {

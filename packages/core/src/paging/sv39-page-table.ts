@@ -75,11 +75,12 @@ export class Sv39PageTable implements Disposable {
    * Maps a page that is not mapped. The table takes over the caller's reference to `frame`.
    * @param flags PTE bits other than V and the frame.
    * @throws HolsteinError EEXIST where the page is mapped; OutOfMemory where a table is wanting;
-   *   InvalidArgument for a page beyond MAXVA or flags without rights. The table is then as it was,
-   *   and the reference still the caller's.
+   *   InvalidArgument for a page beyond MAXVA, flags without rights, or a table that is closed. The table
+   *   is then as it was, and the reference still the caller's.
    */
   map(page: Vpn, frame: FrameNumber, flags: number): void {
     checkPage(page);
+    if (this.#root === NO_FRAME) throw new InvalidArgument(`mapping ${hex(page)}: the table is closed`);
     if ((flags & PTE_RIGHTS) === 0) throw new InvalidArgument(`mapping ${hex(page)}: a leaf needs R, W or X`);
     const slot = this.#slotForMap(page);
     if (this.memory.words[slot >>> 2] !== 0) {
@@ -134,7 +135,7 @@ export class Sv39PageTable implements Disposable {
    * change of the table.
    */
   slot(page: Vpn): PhysAddr {
-    if (page >= MAX_PAGES) return NO_SLOT;
+    if (page >= MAX_PAGES || this.#root === NO_FRAME) return NO_SLOT;
     const middle = this.memory.words[entryAddress(this.#root, page, 2) >>> 2]!;
     if (middle === 0) return NO_SLOT;
     const leaf = this.memory.words[entryAddress(pteFrame(middle), page, 1) >>> 2]!;
@@ -188,7 +189,7 @@ export class Sv39PageTable implements Disposable {
   /** The first mapped page in `page … end - 1`, or -1. */
   #nextMapped(page: number, end: number): number {
     const words = this.memory.words;
-    const last = Math.min(end, MAX_PAGES);
+    const last = this.#root === NO_FRAME ? 0 : Math.min(end, MAX_PAGES);
     let at = page;
     while (at < last) {
       const middle = words[entryAddress(this.#root, vpn(at), 2) >>> 2]!;

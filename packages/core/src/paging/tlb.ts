@@ -27,11 +27,13 @@ import {
   type FrameNumber,
   frameOf,
   frameStart,
+  hex,
   InvalidArgument,
   PAGE_SIZE,
   type PhysAddr,
   physAddr,
   type PhysicalMemory,
+  Usage,
   type Vpn,
   vpn,
 } from '../frame/index.js';
@@ -83,9 +85,16 @@ export class Tlb {
   #generation = 1;
   #lastTag = 0;
 
-  /** Takes `TLB_BYTES` of `memory`'s reserved frames, from `start` on (16-byte aligned, zero). */
+  /**
+   * Takes `TLB_BYTES` of `memory`'s reserved frames, from `start` on (16-byte aligned, zero).
+   * @throws InvalidArgument where they are not aligned, or not all reserved.
+   */
   constructor(memory: PhysicalMemory, start: PhysAddr) {
     if (start % TLB_LINE_BYTES !== 0) throw new InvalidArgument('a TLB starts at a multiple of 16 bytes');
+    const last = physAddr(start + TLB_BYTES - 1);
+    if (start < 0 || last >= memory.sizeBytes || memory.usage(frameOf(last)) !== Usage.Reserved) {
+      throw new InvalidArgument(`a TLB at ${hex(start)} does not fit the reserved frames`);
+    }
     this.start = start;
     this.#words = memory.words;
   }

@@ -11,6 +11,7 @@
 import {
   type FrameNumber,
   hex,
+  HolsteinError,
   InvalidArgument,
   NO_FRAME,
   OutOfMemory,
@@ -52,7 +53,7 @@ import {
   ZERO_MAPPED,
 } from './fault.js';
 import { forkEagerly, forkPages } from './fork.js';
-import { type Mapping, MappingList, type Protection } from './mapping.js';
+import { formatRange, type Mapping, MappingList, type Protection } from './mapping.js';
 import type { VirtualMemory } from './virtual-memory.js';
 
 /** How `fork` gives the child its memory: page by page copy on write, or all copied at once. */
@@ -128,12 +129,13 @@ export class AddressSpace implements Disposable {
 
   /**
    * Gives every page of a mapped range a frame now, rather than at its first touch.
-   * @throws OutOfMemory, and then nothing has changed; HolsteinError ENOMEM where it is not all mapped.
+   * @throws InvalidArgument; OutOfMemory, and then nothing has changed; HolsteinError ENOMEM where it is
+   *   not all mapped.
    */
   commit(at: VirtAddr, lengthBytes: number): void {
     const [start, end] = pageRange(at, lengthBytes);
     if (!this.#mappings.covers(start, end)) {
-      throw new InvalidArgument(`cannot commit ${lengthBytes} bytes at ${hex(at)}: not all of it is mapped`);
+      throw new HolsteinError('ENOMEM', `cannot commit ${formatRange(start, end)}: not all of it is mapped`);
     }
     const missing = end - start;
     if (missing > this.memory.freeFrames + this.#pagesMapped(start, end)) {

@@ -27,13 +27,12 @@ const RIGHTS: Readonly<Record<Protection, number>> = {
 
 /** U, R, W and X as a protection grants them. */
 export const rightsOf = (protection: Protection): number => {
-  const rights = RIGHTS[protection];
-  if (rights === undefined) {
+  if (!Object.hasOwn(RIGHTS, protection)) {
     throw new InvalidArgument(
       `protection '${String(protection)}' is none of ${Object.keys(RIGHTS).join(' ')}`,
     );
   }
-  return rights;
+  return RIGHTS[protection];
 };
 
 export interface Mapping {

@@ -53,6 +53,7 @@ export const copyInString = (
   from: VirtAddr,
   maxBytes: number,
 ): Uint8Array | UserCopyError | 'ENAMETOOLONG' => {
+  if (!Number.isInteger(from)) return 'EFAULT';
   const collected = new Uint8Array(maxBytes);
   let length = 0;
   while (length < maxBytes) {
@@ -76,7 +77,7 @@ const reachAll = (
   access: Access,
 ): UserCopyError | undefined => {
   if (lengthBytes === 0) return undefined;
-  if (!(at >= 0 && at + lengthBytes <= MAXVA)) return 'EFAULT';
+  if (!(Number.isInteger(at) && at >= 0 && at + lengthBytes <= MAXVA)) return 'EFAULT';
   const last = vpnOf(virtAddr(at + lengthBytes - 1));
   for (let page = vpnOf(at); page <= last; page++) {
     const reached = space.reach(vpn(page), access);

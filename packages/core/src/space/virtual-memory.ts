@@ -2,7 +2,15 @@
  * What the address spaces of one RAM share: the frames, the TLB, the zero frame, and the statistics.
  * It makes address spaces, knows which are alive, and recounts every reference that they hold.
  */
-import { frameNumber, type FrameNumber, hex, type PhysicalMemory, Usage, usageName } from '../frame/index.js';
+import {
+  frameNumber,
+  type FrameNumber,
+  hex,
+  InvalidArgument,
+  type PhysicalMemory,
+  Usage,
+  usageName,
+} from '../frame/index.js';
 import type { Tlb } from '../paging/index.js';
 import { AddressSpace } from './address-space.js';
 import { auditSpace } from './audit.js';
@@ -37,6 +45,7 @@ export class VirtualMemory implements Disposable {
     faults: Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])) as Record<FaultName, number>,
   };
   readonly #spaces = new Set<AddressSpace>();
+  #closed = false;
 
   /** @throws OutOfMemory where there is no frame for the zero frame. */
   constructor(memory: PhysicalMemory, tlb: Tlb) {
@@ -49,9 +58,10 @@ export class VirtualMemory implements Disposable {
 
   /**
    * A new, empty address space. It is its maker's to close.
-   * @throws OutOfMemory
+   * @throws OutOfMemory; InvalidArgument where the virtual memory is closed.
    */
   createSpace(): AddressSpace {
+    if (this.#closed) throw new InvalidArgument('the virtual memory is closed');
     const space = new AddressSpace(this, (closed) => this.#spaces.delete(closed));
     this.#spaces.add(space);
     return space;
@@ -94,10 +104,12 @@ export class VirtualMemory implements Disposable {
     return problems;
   }
 
-  /** Closes every space that is still open, and lets the zero frame go. */
+  /** Closes every space that is still open, and lets the zero frame go. Closing twice does nothing. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     for (const space of this.#spaces) space.close();
-    if (this.memory.usage(this.zeroFrame) === Usage.Kernel) this.memory.release(this.zeroFrame);
+    this.memory.release(this.zeroFrame);
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,91 @@
+/**
+ * The console: what processes write waits here for the host to take it, what the host gives waits for
+ * processes to read. Both queues are bounded: a writer waits when the host is slow, and the host can see
+ * when no more input is wanted.
+ */
+import { type VirtAddr, virtAddr } from '../frame/index.js';
+import { type AddressSpace, copyIn, copyOut } from '../space/index.js';
+import type { FileOperations, Transfer, Wait } from './file.js';
+
+const NEWLINE = 0x0a;
+
+export class Console implements FileOperations {
+  readonly #capacity: number;
+  readonly #wake: (channel: object) => void;
+  #output: Uint8Array[] = [];
+  #outputBytes = 0;
+  #input = new Uint8Array(0);
+  #inputEnded = false;
+  /** What a process that waits for input waits for, and one that waits for room. */
+  readonly inputChannel = {};
+  readonly outputChannel = {};
+
+  constructor(capacityBytes: number, wake: (channel: object) => void) {
+    this.#capacity = capacityBytes;
+    this.#wake = wake;
+  }
+
+  /** Whether the host should give more input before it waits. */
+  get wantsInput(): boolean {
+    return !this.#inputEnded && this.#input.length < this.#capacity;
+  }
+
+  get outputBytes(): number {
+    return this.#outputBytes;
+  }
+
+  /** Takes all output that waits, in order. */
+  takeOutput(): Uint8Array {
+    const taken = new Uint8Array(this.#outputBytes);
+    let at = 0;
+    for (const piece of this.#output) {
+      taken.set(piece, at);
+      at += piece.length;
+    }
+    this.#output = [];
+    this.#outputBytes = 0;
+    if (taken.length > 0) this.#wake(this.outputChannel);
+    return taken;
+  }
+
+  giveInput(bytes: Uint8Array): void {
+    const joined = new Uint8Array(this.#input.length + bytes.length);
+    joined.set(this.#input);
+    joined.set(bytes, this.#input.length);
+    this.#input = joined;
+    this.#wake(this.inputChannel);
+  }
+
+  /** No more input will come: readers get what is there, then 0. */
+  endInput(): void {
+    this.#inputEnded = true;
+    this.#wake(this.inputChannel);
+  }
+
+  /** Gives at most a line, as a terminal does. */
+  read(space: AddressSpace, to: VirtAddr, count: number): Transfer {
+    if (this.#input.length === 0) return this.#inputEnded ? 0 : { wait: this.inputChannel };
+    const lineBytes = this.#input.indexOf(NEWLINE) + 1 || this.#input.length;
+    const line = this.#input.subarray(0, Math.min(count, lineBytes));
+    if (copyOut(space, to, line) !== 'ok') return -1;
+    this.#input = this.#input.slice(line.length);
+    return line.length;
+  }
+
+  write(
+    space: AddressSpace,
+    from: VirtAddr,
+    count: number,
+    done: number,
+  ): Transfer | (Wait & { progress: number }) {
+    const room = this.#capacity - this.#outputBytes;
+    const bytes = new Uint8Array(Math.min(count - done, room));
+    if (copyIn(space, virtAddr(from + done), bytes) !== 'ok') return done > 0 ? done : -1;
+    if (bytes.length > 0) this.#output.push(bytes);
+    this.#outputBytes += bytes.length;
+    const progress = done + bytes.length;
+    return progress === count ? count : { wait: this.outputChannel, progress };
+  }
+
+  close(): void {}
+}

@@ -1,0 +1,64 @@
+/**
+ * A process: an address space, registers, descriptors and a place in the tree of processes.
+ *
+ *      runnable → blocked       a system call has to wait for a channel
+ *      blocked  → runnable      something happened to the channel, or the process was killed
+ *      runnable → zombie        exit, a fault that kills, or kill; memory and files are gone
+ *      zombie   → (forgotten)   its parent has waited for it
+ */
+import { CONTEXT_BYTES } from '../hart/index.js';
+import type { AddressSpace } from '../space/index.js';
+import type { Channel, OpenFile } from './file.js';
+
+export type ProcessState = 'runnable' | 'blocked' | 'zombie';
+
+/** The exit status of a process that was killed or faulted. */
+export const KILLED_STATUS = -1;
+
+export class Process {
+  readonly pid: number;
+  /** The program's file name, for messages. */
+  name: string;
+  state: ProcessState = 'runnable';
+  /** Undefined for process 1. */
+  parent: Process | undefined;
+  space: AddressSpace;
+  /** Registers and pc while another process has the hart. */
+  readonly context = new Uint8Array(CONTEXT_BYTES);
+  /** Open files by descriptor. */
+  readonly files: (OpenFile | undefined)[];
+  /** The first address beyond the heap, and the heap's own first. */
+  breakAddress: number;
+  heapStart: number;
+  /** To exit as soon as it would run. */
+  killed = false;
+  exitStatus = 0;
+  /** While blocked: what for. */
+  channel: Channel | undefined;
+  /** While a system call is being retried: bytes that it has moved, or the tick that it sleeps until. */
+  progress: number | undefined;
+
+  constructor(
+    pid: number,
+    name: string,
+    memory: { readonly space: AddressSpace; readonly breakAddress: number; readonly heapStart: number },
+    files: (OpenFile | undefined)[],
+  ) {
+    this.pid = pid;
+    this.name = name;
+    this.space = memory.space;
+    this.breakAddress = memory.breakAddress;
+    this.heapStart = memory.heapStart;
+    this.files = files;
+  }
+
+  /** As messages name it. */
+  toString(): string {
+    return `process ${this.pid} (${this.name})`;
+  }
+
+  /** The lowest descriptor that is free, or -1. */
+  freeDescriptor(): number {
+    return this.files.indexOf(undefined);
+  }
+}

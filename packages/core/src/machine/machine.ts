@@ -1,0 +1,209 @@
+/**
+ * The machine: RAM, hart and kernel put together. It boots once, and may then run programs one after
+ * another; each run has a kernel of its own, and gives back all the memory that it took.
+ */
+import { HolsteinError, PhysicalMemory } from '../frame/index.js';
+import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart, TLB_START } from '../hart/index.js';
+import { Kernel, type KernelLimits, KILLED_STATUS } from '../kernel/index.js';
+import { Tlb } from '../paging/index.js';
+import { type ForkKind, VirtualMemory } from '../space/index.js';
+import { globalHost, type Host } from './host.js';
+import { type MemoryReport, reportBetween, snapshot } from './memory-report.js';
+
+/** Where a machine's console input comes from: a `ReadableStreamDefaultReader` is one. */
+export interface ByteSource {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+}
+
+/** Where a machine's console output goes: a `WritableStreamDefaultWriter` is one. A promise is waited for. */
+export interface ByteSink {
+  write(bytes: Uint8Array): unknown;
+}
+
+/** ELF files by their path on the machine, such as `/cowtest`. */
+export type ProgramFiles = Readonly<Record<string, Uint8Array>>;
+
+export interface MachineOptions {
+  /** RAM in bytes, the hart's part included: a multiple of 64 KiB, up to 4 GiB less 64 KiB. Default 128 MiB. */
+  readonly memoryBytes?: number;
+  readonly files?: ProgramFiles;
+  /** How fork gives a child its memory: 'pages' (the default) copies on write, 'eager' at once. */
+  readonly fork?: ForkKind;
+  readonly limits?: Partial<KernelLimits>;
+  /** Instructions that a process runs before it is another's turn. Default 100,000. */
+  readonly quantumInstructions?: number;
+  /** Frames of decoded code that the hart keeps, 32 KiB of RAM each. Default 64, fewer in small RAM. */
+  readonly codeSlots?: number;
+  /** Hears of processes that are killed, a line at a time. */
+  readonly log?: (line: string) => void;
+  readonly host?: Host;
+}
+
+export interface RunOptions {
+  /** Console input. Without it processes read the end of the file. */
+  readonly input?: ByteSource;
+  /** Console output. Without it output is dropped. */
+  readonly output?: ByteSink;
+  /** Ends the run early: all processes are killed. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult {
+  /**
+   *      exited    process 1 has exited
+   *      aborted   the signal ended the run
+   *      stuck     every process waited for another; they were killed
+   */
+  readonly outcome: 'exited' | 'aborted' | 'stuck';
+  /** Process 1's status; -1 where it was killed. */
+  readonly exitStatus: number;
+  /** Instructions that the run's processes ran. */
+  readonly instructions: number;
+  readonly memory: MemoryReport;
+}
+
+const DEFAULT_MEMORY_BYTES = 128 * 2 ** 20;
+/** For how long the machine runs before the host's event loop gets a turn. */
+const TURN_MS = 10;
+/** In small RAM decoded code gets a 32nd of it, and room for this many frames at least. */
+const CODE_SHARE = 32;
+const LEAST_CODE_SLOTS = 4;
+
+export class Machine implements Disposable {
+  readonly memory: PhysicalMemory;
+  readonly hart: Hart;
+  readonly virtualMemory: VirtualMemory;
+  readonly #options: MachineOptions;
+  readonly #host: Host;
+  #kernel: Kernel | undefined;
+
+  /**
+   * Boots a machine.
+   * @throws InvalidArgument where RAM of that size is not possible; OutOfMemory where the host has none.
+   */
+  constructor(options: MachineOptions = {}) {
+    const { memoryBytes = DEFAULT_MEMORY_BYTES } = options;
+    const hartOptions = { codeSlots: options.codeSlots ?? codeSlotsFor(memoryBytes) };
+    this.#options = options;
+    this.#host = options.host ?? globalHost;
+    this.memory = new PhysicalMemory({
+      sizeBytes: memoryBytes,
+      reservedBytes: Hart.reservedBytes(hartOptions),
+    });
+    const tlb = new Tlb(this.memory, TLB_START);
+    this.hart = new Hart(this.memory, tlb, hartOptions);
+    this.virtualMemory = new VirtualMemory(this.memory, tlb);
+  }
+
+  /** The kernel of the run in progress, or of the last one. */
+  get kernel(): Kernel | undefined {
+    return this.#kernel;
+  }
+
+  /**
+   * Runs a program as process 1, until it exits.
+   * @param argv the program's path among `files`, then its arguments.
+   * @throws HolsteinError ENOENT, ENOEXEC, EINVAL or ENOMEM where the program can't be started; EBUSY
+   *   while another run is in progress; whatever `input` or `output` reject with.
+   */
+  async run(argv: readonly [path: string, ...rest: string[]], options: RunOptions = {}): Promise<RunResult> {
+    if (this.#kernel !== undefined && this.#kernel.exitStatus === undefined) {
+      throw new HolsteinError('EBUSY', 'the machine is running a program already');
+    }
+    const before = snapshot(this.memory, this.virtualMemory);
+    const kernel = new Kernel({
+      ...this.#options,
+      virtualMemory: this.virtualMemory,
+      hart: this.hart,
+      findProgram: (path) => findFile(this.#options.files ?? {}, path),
+    });
+    kernel.spawn(argv);
+    this.#kernel = kernel;
+    try {
+      const outcome = await this.#runToEnd(kernel, options);
+      kernel.shutDown();
+      return {
+        outcome,
+        exitStatus: kernel.exitStatus ?? KILLED_STATUS,
+        instructions: kernel.instructions,
+        memory: reportBetween(before, snapshot(this.memory, this.virtualMemory)),
+      };
+    } finally {
+      kernel.shutDown();
+    }
+  }
+
+  /**
+   * Recounts every reference and checks DESIGN.md's invariants.
+   * @returns a line for each thing that is wrong; none where all is well.
+   */
+  audit(): string[] {
+    return [...this.virtualMemory.audit(), ...this.hart.audit(), ...(this.#kernel?.audit() ?? [])];
+  }
+
+  /** Ends what runs, and lets all memory go. */
+  close(): void {
+    this.#kernel?.shutDown();
+    this.virtualMemory.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #runToEnd(kernel: Kernel, { input, output, signal }: RunOptions): Promise<RunResult['outcome']> {
+    if (input === undefined) kernel.console.endInput();
+    for (;;) {
+      const turnEnd = this.#host.now() + TURN_MS;
+      let state = kernel.step();
+      while (state === 'running' && this.#host.now() < turnEnd) state = kernel.step();
+      if (kernel.console.outputBytes > 0) {
+        const bytes = kernel.console.takeOutput();
+        await output?.write(bytes);
+      }
+      if (state === 'halted') return 'exited';
+      if (signal?.aborted === true) return 'aborted';
+      if (state === 'stuck') return 'stuck';
+      if (state === 'waiting-for-input') {
+        const chunk = await unlessAborted(input!.read(), signal);
+        if (chunk === 'aborted') return 'aborted';
+        if (chunk.value !== undefined) kernel.console.giveInput(chunk.value);
+        if (chunk.done) kernel.console.endInput();
+      } else {
+        await this.#host.pause();
+      }
+    }
+  }
+}
+
+/** Settles as `promise` does, or with 'aborted' as soon as the signal says so. */
+const unlessAborted = async <T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T | 'aborted'> => {
+  if (signal === undefined) return promise;
+  let stopListening: (() => void) | undefined;
+  const aborted = new Promise<'aborted'>((resolve) => {
+    const listener = (): void => resolve('aborted');
+    signal.addEventListener('abort', listener);
+    stopListening = () => signal.removeEventListener('abort', listener);
+    if (signal.aborted) listener();
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    stopListening?.();
+  }
+};
+
+/** Looks a path up from the root, which is every process's working directory. */
+const findFile = (files: ProgramFiles, path: string): Uint8Array | undefined => {
+  const absolute = `/${path.replace(/^(\.?\/)+/, '')}`;
+  return Object.hasOwn(files, absolute) ? files[absolute] : undefined;
+};
+
+/** A size that makes no sense gets the least, and its error from RAM itself. */
+const codeSlotsFor = (memoryBytes: number): number => {
+  const share = Math.floor(memoryBytes / CODE_SHARE / CODE_SLOT_BYTES);
+  return share > LEAST_CODE_SLOTS ? Math.min(share, DEFAULT_CODE_SLOTS) : LEAST_CODE_SLOTS;
+};

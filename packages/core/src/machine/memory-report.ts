@@ -1,0 +1,109 @@
+/** The memory report: what a run did with memory, and what an eager fork would have done. */
+import type { PhysicalMemory } from '../frame/index.js';
+import type { FaultName, SpaceStatistics, VirtualMemory } from '../space/index.js';
+
+/** Frames and pages are 4096 bytes. */
+export interface MemoryReport {
+  readonly forks: number;
+  /** Page faults by what became of them. */
+  readonly faults: Readonly<Record<FaultName, number>>;
+  /** Shared frames that were copied because they were written. */
+  readonly framesCopied: number;
+  /** Frames that had become their writer's alone, and were made writable without a copy. */
+  readonly framesMadeWritable: number;
+  /** Frames that forks shared and that were never copied after. */
+  readonly framesNeverCopied: number;
+  /** Frames that eager forks would have copied, each at its time. */
+  readonly framesSharedByForks: number;
+  /** Frames that eager forks did copy, where the machine was told to fork so. */
+  readonly framesCopiedByForks: number;
+  readonly framesInUseBefore: number;
+  readonly framesInUseAfter: number;
+}
+
+/** What to measure a run against: made before it, by `snapshot`. */
+export interface MemorySnapshot {
+  readonly statistics: SpaceStatistics;
+  readonly framesInUse: number;
+}
+
+export const snapshot = (memory: PhysicalMemory, virtualMemory: VirtualMemory): MemorySnapshot => ({
+  statistics: virtualMemory.statistics(),
+  framesInUse: memory.statistics().inUse,
+});
+
+/** The report on what happened between two snapshots. */
+export const reportBetween = (before: MemorySnapshot, after: MemorySnapshot): MemoryReport => {
+  const since = (count: (statistics: SpaceStatistics) => number): number =>
+    count(after.statistics) - count(before.statistics);
+  const framesCopied = since(({ framesCopied }) => framesCopied);
+  const framesSharedByForks = since(({ framesSharedByForks }) => framesSharedByForks);
+  const names = Object.keys(after.statistics.faults) as FaultName[];
+  return {
+    forks: since(({ forks }) => forks),
+    faults: Object.fromEntries(names.map((name) => [name, since(({ faults }) => faults[name])])) as Record<
+      FaultName,
+      number
+    >,
+    framesCopied,
+    framesMadeWritable: since(({ faults }) => faults.reused),
+    framesNeverCopied: framesSharedByForks - framesCopied,
+    framesSharedByForks,
+    framesCopiedByForks: since(({ framesCopiedByForks }) => framesCopiedByForks),
+    framesInUseBefore: before.framesInUse,
+    framesInUseAfter: after.framesInUse,
+  };
+};
+
+const FAULT_LABELS: Readonly<Record<FaultName, string>> = {
+  copied: 'copied a shared frame',
+  reused: 'made the last owner’s frame writable',
+  'zero-filled': 'filled with zeros',
+  'zero-mapped': 'mapped the zero frame',
+  present: 'nothing to do',
+  protection: 'refused: protection',
+  unmapped: 'refused: nothing mapped',
+  'out-of-memory': 'refused: out of memory',
+};
+
+const FRAME_KIB = 4;
+
+/** The report as lines of text. */
+export const formatMemoryReport = (report: MemoryReport): string => {
+  const faults = Object.values(report.faults).reduce((sum, count) => sum + count, 0);
+  const rows: [label: string, value: string][] = [
+    ['forks', count(report.forks)],
+    ['page faults', count(faults)],
+  ];
+  for (const [name, number] of Object.entries(report.faults) as [FaultName, number][]) {
+    if (number > 0) rows.push([`  ${FAULT_LABELS[name]}`, count(number)]);
+  }
+  rows.push(
+    ['frames copied on write', frames(report.framesCopied)],
+    ['frames made writable in place', frames(report.framesMadeWritable)],
+    ['frames never copied', frames(report.framesNeverCopied)],
+    ['an eager fork would have copied', frames(report.framesSharedByForks)],
+  );
+  if (report.framesCopiedByForks > 0) rows.push(['eager forks copied', frames(report.framesCopiedByForks)]);
+  rows.push(
+    ['frames in use before', frames(report.framesInUseBefore)],
+    ['frames in use after', frames(report.framesInUseAfter)],
+  );
+  const labelWidth = Math.max(...rows.map(([label]) => label.length));
+  const valueWidth = Math.max(
+    ...rows.map(([, value]) => (value.indexOf(' ') === -1 ? value.length : value.indexOf(' '))),
+  );
+  const lines = rows.map(([label, value]) => {
+    const [number, ...unit] = value.split(' ');
+    return `  ${label.padEnd(labelWidth)}  ${number!.padStart(valueWidth)} ${unit.join(' ')}`.trimEnd();
+  });
+  return ['memory report', ...lines].join('\n');
+};
+
+const count = (value: number): string => value.toLocaleString('en-US');
+
+/** A number of frames, with the memory that they are. */
+const frames = (value: number): string => {
+  const kib = value * FRAME_KIB;
+  return `${count(value)} (${kib < 1024 ? `${kib} KiB` : `${(kib / 1024).toFixed(1)} MiB`})`;
+};

@@ -1,0 +1,25 @@
+// @ts-check
+/**
+ * `npm start`: sets up, then runs the main job, cowtest, with a memory report.
+ * `npm start -- PROGRAM ARGS…` runs another program so; a path is relative to where npm was called.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { root, setUp } from './setup.mjs';
+
+const MAIN_JOB = ['cowtest'];
+
+setUp();
+const args = process.argv.slice(2);
+const cli = join(root, 'packages', 'cli', 'dist', 'main.js');
+const child = spawn(process.execPath, [cli, 'run', '--report', ...(args.length > 0 ? args : MAIN_JOB)], {
+  cwd: process.env['INIT_CWD'] ?? process.cwd(),
+  stdio: 'inherit',
+});
+// The terminal sends Ctrl-C to the child too, which ends in its own time.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('close', (code, signal) => {
+  if (signal !== null) console.error(`holstein: ended by ${signal}`);
+  process.exitCode = code ?? 1;
+});
