@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The `holstein` command. Errors are one line on standard error, and an exit code that says what kind (exit-codes.ts). */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import type { ProgramFiles } from '@holstein/core';
+import { parseElf, type ProgramFiles } from '@holstein/core';
 import { CommandError, EXIT } from './exit-codes.js';
 
 /** Process 1: it runs the program and reaps orphans. */
@@ -25,13 +25,15 @@ export interface FoundProgram {
 /**
  * Finds what the user calls PROGRAM: one of holstein's own if it is the plain name of one, else a file of
  * the host's, which the machine has in /host.
- * @throws CommandError where there is neither.
+ * @throws CommandError where there is neither, or the file is no program.
  */
 export const findProgram = (program: string): FoundProgram => {
   const own = guestPrograms();
   if (Object.hasOwn(own, `/${program}`)) return { path: `/${program}`, files: own };
   const names = Object.keys(own).map((path) => path.slice(1));
   const file = readHostFile(program, names);
+  const parsed = parseElf(file);
+  if (parsed.kind === 'problem') throw new CommandError(EXIT.notExecutable, `${program} ${parsed.problem}`);
   const path = `/host/${basename(program)}`;
   return { path, files: { ...own, [path]: file } };
 };

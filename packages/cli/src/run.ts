@@ -96,13 +96,11 @@ const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
   EPIPE: EXIT.brokenPipe,
 };
 
-/** What is no error of holstein's or of a stream is a bug, and keeps its stack. */
+/** holstein's errors and the host's are told in a line; what is neither is a bug, and keeps its stack. */
 const asCommandError = (error: unknown): unknown => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  if (code === undefined) return error;
-  const known = EXIT_CODES[code];
-  if (error instanceof HolsteinError || known === EXIT.brokenPipe) {
-    return new CommandError(known ?? EXIT.machine, (error as Error).message);
-  }
-  return error;
+  if (!(error instanceof HolsteinError) && !isSystemError(error)) return error;
+  return new CommandError(EXIT_CODES[error.code] ?? EXIT.machine, error.message);
 };
+
+const isSystemError = (error: unknown): error is Error & { readonly code: string } =>
+  error instanceof Error && 'code' in error && 'syscall' in error;

@@ -12,16 +12,20 @@
  */
 import {
   type FrameNumber,
+  frameOf,
   frameStart,
+  hex,
   InvalidArgument,
   NO_FRAME,
   PAGE_SIZE,
   type PhysAddr,
+  physAddr,
   type PhysicalMemory,
+  Usage,
   type Vpn,
   vpn,
 } from '../frame/index.js';
-import { type Access, type Sv39PageTable, type Tlb, TLB_TAG_SHIFT } from '../paging/index.js';
+import { type Access, type Sv39PageTable, type Tlb, TLB_START, TLB_TAG_SHIFT } from '../paging/index.js';
 import { CodeCache } from './code-cache.js';
 import {
   generateInterpreter,
@@ -90,9 +94,16 @@ export class Hart {
 
   /**
    * @param memory RAM whose first `Hart.reservedBytes` are reserved. One hart a RAM.
-   * @param tlb a TLB that starts at layout.ts's TLB_START.
+   * @param tlb a TLB that starts at TLB_START.
+   * @throws InvalidArgument where either is not so.
    */
   constructor(memory: PhysicalMemory, tlb: Tlb, options: HartOptions = {}) {
+    const lastByte = physAddr(Hart.reservedBytes(options) - 1);
+    if (memory.usage(frameOf(lastByte)) !== Usage.Reserved || tlb.start !== TLB_START) {
+      throw new InvalidArgument(
+        `a hart needs the TLB at ${hex(TLB_START)} and RAM reserved to ${hex(lastByte)}`,
+      );
+    }
     this.#memory = memory;
     this.#tlb = tlb;
     this.#codeCache = new CodeCache(memory, tlb, codeSlotsOf(options));
@@ -167,7 +178,7 @@ export class Hart {
    * Runs until something stops it, and at most `budget` instructions.
    * @param budget 0 … MAX_BUDGET.
    * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction.
-   * @throws InvalidArgument where the budget is out of range or no address space was entered.
+   * @throws InvalidArgument where the budget is out of range or the hart is in no address space.
    */
   run(budget: number): Stop {
     if (!Number.isInteger(budget) || budget < 0 || budget > MAX_BUDGET) {
@@ -193,7 +204,10 @@ export class Hart {
   }
 
   #enteredTable(): Sv39PageTable {
-    if (this.#table === undefined) throw new InvalidArgument('the hart has not entered an address space');
+    // A closed table's root is frame 0: the walk would take the guest's registers for entries.
+    if (this.#table === undefined || this.#table.root === NO_FRAME) {
+      throw new InvalidArgument('the hart is in no address space: none was entered, or it has been closed');
+    }
     return this.#table;
   }
 

@@ -14,4 +14,4 @@ export {
   REGISTER_NAMES,
 } from './instructions/index.js';
 export type { Stop } from './interpreter.js';
-export { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, TLB_START } from './layout.js';
+export { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS } from './layout.js';

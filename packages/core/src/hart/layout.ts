@@ -12,7 +12,7 @@
  *      …       code cache   CODE_SLOT_BYTES for each frame of decoded code
  */
 import { InvalidArgument, PAGE_SIZE, type PhysAddr, physAddr } from '../frame/index.js';
-import { TLB_BYTES } from '../paging/index.js';
+import { TLB_BYTES, TLB_START } from '../paging/index.js';
 
 export const REGISTER_BYTES = 8;
 export const REGISTERS = 0x0000;
@@ -26,7 +26,6 @@ export const KEY_EXECUTE = 0x0128;
 export const RESERVATION = 0x0130;
 export const SCRATCH_DATA = 0x0140;
 export const CROSSING = 0x0150;
-export const TLB_START: PhysAddr = physAddr(PAGE_SIZE);
 export const CODE_CACHE_START: PhysAddr = physAddr(TLB_START + TLB_BYTES);
 
 /**

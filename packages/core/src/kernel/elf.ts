@@ -4,6 +4,7 @@
  */
 import { hex, PAGE_SIZE } from '../frame/index.js';
 import type { Protection } from '../space/index.js';
+import { IMAGE_END } from './memory-layout.js';
 
 /** A piece of the file that is to be in memory. Addresses and sizes are in bytes. */
 export interface ElfSegment {
@@ -43,11 +44,8 @@ const READ = 4;
 /** Protections by the R, W and X bits of a program header. Sv39 cannot have W without R. */
 const PROTECTIONS: readonly Protection[] = ['---', '--x', 'rw-', 'rwx', 'r--', 'r-x', 'rw-', 'rwx'];
 
-/**
- * @param file the whole file.
- * @param end no segment may reach this address: the first that a program's image may not have.
- */
-export const parseElf = (file: Uint8Array, end: number): ElfImage | ElfProblem => {
+/** @param file the whole file. */
+export const parseElf = (file: Uint8Array): ElfImage | ElfProblem => {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.length < 4 || view.getUint32(0) !== 0x7f454c46) return problem('is not an ELF file');
   if (file.length < HEADER_BYTES) return problem('is cut short: its ELF header is not whole');
@@ -76,7 +74,7 @@ export const parseElf = (file: Uint8Array, end: number): ElfImage | ElfProblem =
     const kind = view.getUint32(header, true);
     if (kind === SEGMENT_INTERPRETER) return problem('is dynamically linked: link it with -static');
     if (kind !== SEGMENT_LOAD) continue;
-    const segment = readSegment(file, view, header, `segment ${index}`, end);
+    const segment = readSegment(file, view, header, `segment ${index}`);
     if ('problem' in segment) return segment;
     if (segment.memoryBytes > 0) segments.push(segment);
   }
@@ -88,7 +86,6 @@ const readSegment = (
   view: DataView,
   header: number,
   name: string,
-  end: number,
 ): ElfSegment | ElfProblem => {
   const flags = view.getUint32(header + 4, true);
   const offset = readU64(view, header + 8);
@@ -99,8 +96,8 @@ const readSegment = (
     return problem(`is malformed: ${name} has ${fileBytes} bytes in the file and ${memoryBytes} in memory`);
   }
   if (address + memoryBytes >= 2 ** 64) return problem(`is malformed: ${name} wraps round the end of memory`);
-  if (address + memoryBytes > end) {
-    return problem(`does not fit: ${name} ends at ${hex(address + memoryBytes)}, beyond ${hex(end)}`);
+  if (address + memoryBytes > IMAGE_END) {
+    return problem(`does not fit: ${name} ends at ${hex(address + memoryBytes)}, beyond ${hex(IMAGE_END)}`);
   }
   if (offset + fileBytes > file.length) {
     return problem(

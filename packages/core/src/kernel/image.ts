@@ -1,19 +1,12 @@
 /**
- * Makes a program's memory: what exec puts in place of the caller's.
- *
- *      0 … image … | guard page, not mapped | stack, one page | heap, from the break on …
- *
- * as xv6 lays it out. The stack begins with the arguments: their strings, then argv, which sp and a1 point
- * to; a0 is argc.
+ * Makes a program's memory: what exec puts in place of the caller's (memory-layout.ts). The stack begins
+ * with the arguments: their strings, then argv, which sp and a1 point to; a0 is argc.
  */
 import { hex, OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
-import { MAXVA } from '../paging/index.js';
 import { type AddressSpace, copyOut, type VirtualMemory } from '../space/index.js';
 import { type ElfSegment, parseElf } from './elf.js';
+import { GUARD_AND_STACK_BYTES } from './memory-layout.js';
 
-/** The first address that a process may never have: xv6's trap frame page begins here. */
-export const USER_END = MAXVA - 2 * PAGE_SIZE;
-const GUARD_AND_STACK_BYTES = 2 * PAGE_SIZE;
 const STACK_ALIGNMENT = 16;
 const POINTER_BYTES = 8;
 
@@ -42,7 +35,7 @@ export const loadImage = (
   file: Uint8Array,
   argv: readonly Uint8Array[],
 ): ProgramImage | ImageFailure => {
-  const elf = parseElf(file, USER_END - GUARD_AND_STACK_BYTES);
+  const elf = parseElf(file);
   if (elf.kind === 'problem') return failure('ENOEXEC', elf.problem);
   const last = elf.segments.at(-1)!;
   const imageEnd = roundUp(last.address + last.memoryBytes);

@@ -4,7 +4,7 @@
  */
 export { Console } from './console.js';
 export { type ElfImage, type ElfProblem, type ElfSegment, parseElf } from './elf.js';
-export { USER_END } from './image.js';
 export { Kernel, type KernelOptions, type KernelState } from './kernel.js';
 export { type KernelLimits, XV6_LIMITS } from './limits.js';
+export { IMAGE_END, USER_END } from './memory-layout.js';
 export { KILLED_STATUS, Process, type ProcessState } from './process.js';

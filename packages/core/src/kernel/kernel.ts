@@ -184,7 +184,10 @@ export class Kernel {
     const file = this.#options.findProgram(path);
     if (file === undefined) return -1;
     const image: ProgramImage | ImageFailure = loadImage(this.virtualMemory, file, argv);
-    if (image.kind === 'failure') return -1;
+    if (image.kind === 'failure') {
+      this.#options.log?.(`${process} cannot run ${path}: it ${image.problem}`);
+      return -1;
+    }
     process.space.close();
     process.name = nameOf(path);
     Object.assign(process, memoryOf(image));
@@ -233,10 +236,10 @@ export class Kernel {
     this.#processes.delete(zombie.pid);
   }
 
-  /** Lets a process exit as soon as it would next run. @returns whether there is such a process. */
+  /** Lets a process exit as soon as it would next run. @returns whether there is such a process, zombies included. */
   kill(pid: number): boolean {
     const process = this.#processes.get(pid);
-    if (process === undefined || process.state === 'zombie') return false;
+    if (process === undefined) return false;
     process.killed = true;
     if (process.state === 'blocked') this.#unblock(process);
     return true;

@@ -5,8 +5,8 @@
 import { OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
 import { copyIn, copyInString, copyOut } from '../space/index.js';
 import type { OpenFile, Wait } from './file.js';
-import { USER_END } from './image.js';
 import type { Kernel } from './kernel.js';
+import { USER_END } from './memory-layout.js';
 import { Pipe } from './pipe.js';
 import type { Process } from './process.js';
 

@@ -3,7 +3,7 @@
  * another; each run has a kernel of its own, and gives back all the memory that it took.
  */
 import { HolsteinError, PhysicalMemory } from '../frame/index.js';
-import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart, TLB_START } from '../hart/index.js';
+import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart } from '../hart/index.js';
 import { Kernel, type KernelLimits, KILLED_STATUS } from '../kernel/index.js';
 import { Tlb } from '../paging/index.js';
 import { type ForkKind, VirtualMemory } from '../space/index.js';
@@ -90,7 +90,7 @@ export class Machine implements Disposable {
       sizeBytes: memoryBytes,
       reservedBytes: Hart.reservedBytes(hartOptions),
     });
-    const tlb = new Tlb(this.memory, TLB_START);
+    const tlb = new Tlb(this.memory);
     this.hart = new Hart(this.memory, tlb, hartOptions);
     this.virtualMemory = new VirtualMemory(this.memory, tlb);
   }

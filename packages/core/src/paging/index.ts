@@ -12,6 +12,7 @@ export {
   TLB_LINE_BYTES,
   TLB_LINES,
   TLB_OFFSETS,
+  TLB_START,
   TLB_TAG_SHIFT,
   type TlbContext,
   type TlbLine,

@@ -55,6 +55,8 @@ export const TLB_OFFSETS: Readonly<Record<Access, number>> = {
   write: TLB_LINES.read * TLB_LINE_BYTES,
   execute: (TLB_LINES.read + TLB_LINES.write) * TLB_LINE_BYTES,
 };
+/** Where a RAM's TLB begins: after frame 0, whose bytes are the hart's own. */
+export const TLB_START = physAddr(PAGE_SIZE);
 /** Bytes of RAM that a TLB takes. */
 export const TLB_BYTES = TLB_OFFSETS.execute + TLB_LINES.execute * TLB_LINE_BYTES;
 
@@ -86,10 +88,10 @@ export class Tlb {
   #lastTag = 0;
 
   /**
-   * Takes `TLB_BYTES` of `memory`'s reserved frames, from `start` on (16-byte aligned, zero).
+   * Takes `TLB_BYTES` of `memory`'s reserved frames, from `start` on (16-byte aligned, zero; a hart's is at TLB_START).
    * @throws InvalidArgument where they are not aligned, or not all reserved.
    */
-  constructor(memory: PhysicalMemory, start: PhysAddr) {
+  constructor(memory: PhysicalMemory, start: PhysAddr = TLB_START) {
     if (start % TLB_LINE_BYTES !== 0) throw new InvalidArgument('a TLB starts at a multiple of 16 bytes');
     const last = physAddr(start + TLB_BYTES - 1);
     if (start < 0 || last >= memory.sizeBytes || memory.usage(frameOf(last)) !== Usage.Reserved) {

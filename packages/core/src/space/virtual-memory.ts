@@ -7,11 +7,11 @@ import {
   type FrameNumber,
   hex,
   InvalidArgument,
-  type PhysicalMemory,
+  PhysicalMemory,
   Usage,
   usageName,
 } from '../frame/index.js';
-import type { Tlb } from '../paging/index.js';
+import { Tlb, TLB_BYTES, TLB_START } from '../paging/index.js';
 import { AddressSpace } from './address-space.js';
 import { auditSpace } from './audit.js';
 import { FAULT_NAMES, type FaultName } from './fault.js';
@@ -46,6 +46,19 @@ export class VirtualMemory implements Disposable {
   };
   readonly #spaces = new Set<AddressSpace>();
   #closed = false;
+
+  /**
+   * Makes RAM, a TLB and the virtual memory over them, for use without a hart.
+   * @param options.memoryBytes a multiple of 64 KiB, the TLB's 140 KiB and the frame table included.
+   * @throws InvalidArgument where RAM of that size is not possible; OutOfMemory where the host has none.
+   */
+  static create(options: { readonly memoryBytes: number }): VirtualMemory {
+    const memory = new PhysicalMemory({
+      sizeBytes: options.memoryBytes,
+      reservedBytes: TLB_START + TLB_BYTES,
+    });
+    return new VirtualMemory(memory, new Tlb(memory));
+  }
 
   /** @throws OutOfMemory where there is no frame for the zero frame. */
   constructor(memory: PhysicalMemory, tlb: Tlb) {
@@ -88,7 +101,7 @@ export class VirtualMemory implements Disposable {
     const problems = this.memory.audit();
     const expected = new Uint32Array(this.memory.totalFrames);
     for (let frame = 0; frame < this.memory.firstAllocatable; frame++) expected[frame] = 1;
-    expected[this.zeroFrame]! += 1;
+    if (!this.#closed) expected[this.zeroFrame]! += 1;
     for (const frame of holders) expected[frame]! += 1;
     for (const space of this.#spaces) problems.push(...auditSpace(space, expected));
     for (let index = 0; index < this.memory.totalFrames; index++) {

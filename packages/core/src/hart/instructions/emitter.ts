@@ -38,7 +38,10 @@ export interface Emitter {
   /** Reads or writes at the address that `translate` gave. After a write, `written` must follow. */
   readAt(opcode: MemoryOpcode, host: Local): void;
   writeAt(opcode: MemoryOpcode, host: Local, value: () => void): void;
-  /** Completes a write that `translate` had to redirect (across pages, or into decoded code). */
+  /**
+   * Completes a write that `translate` had to redirect (across pages, or into decoded code). It stands
+   * last: where an instruction has overwritten itself, its operands are gone afterwards.
+   */
   written(host: Local): void;
 
   /** Pushes, or sets, the address that the last load-reserved reserved; -1 where there is none. */

@@ -55,9 +55,9 @@ const storeConditional = (name: string, width: OperandWidth): Instruction => ({
     e.code.if();
     const host = e.translate('write', width, () => e.rs1());
     e.writeAt(STORES[width], host, () => e.rs2());
-    e.written(host);
     e.setReservation(() => e.code.i64(-1));
     e.writeRd(() => e.code.i64(0));
+    e.written(host);
     e.code.else();
     e.setReservation(() => e.code.i64(-1));
     e.writeRd(() => e.code.i64(1));
@@ -86,8 +86,8 @@ const atomic = (
     if (width === 4) e.code.op('i64.extend32_s');
     e.code.set(operand);
     e.writeAt(STORES[width], host, () => combine(e));
-    e.written(host);
     e.writeRd(() => e.code.get(old));
+    e.written(host);
   },
 });
 

@@ -1,4 +1,5 @@
 /** The instruction table, whole, and the decoder and disassembler that are read off it. */
+import { hex } from '../../frame/index.js';
 import { bits, operandsOf } from './formats.js';
 import type { CompressedInstruction, Format, Instruction, Operands } from './instruction.js';
 import { RV64A } from './rv64a.js';
@@ -58,6 +59,9 @@ export const REGISTER_NAMES: readonly string[] =
     ' ',
   );
 
+/** Where a jump goes, as a 64-bit address: below 0 it comes around. */
+const target = (pc: number, imm: number): string => hex(BigInt.asUintN(64, BigInt(pc + imm)));
+
 type Writer = (operands: Operands, register: (number: number) => string, pc: number) => string;
 
 const WRITERS: Readonly<Record<Format, Writer>> = {
@@ -67,9 +71,9 @@ const WRITERS: Readonly<Record<Format, Writer>> = {
   shift32: ({ rd, rs1, imm }, r) => `${r(rd)}, ${r(rs1)}, ${imm}`,
   load: ({ rd, rs1, imm }, r) => `${r(rd)}, ${imm}(${r(rs1)})`,
   store: ({ rs1, rs2, imm }, r) => `${r(rs2)}, ${imm}(${r(rs1)})`,
-  branch: ({ rs1, rs2, imm }, r, pc) => `${r(rs1)}, ${r(rs2)}, 0x${(pc + imm).toString(16)}`,
+  branch: ({ rs1, rs2, imm }, r, pc) => `${r(rs1)}, ${r(rs2)}, ${target(pc, imm)}`,
   upper: ({ rd, imm }, r) => `${r(rd)}, 0x${(imm >>> 12).toString(16)}`,
-  jump: ({ rd, imm }, r, pc) => `${r(rd)}, 0x${(pc + imm).toString(16)}`,
+  jump: ({ rd, imm }, r, pc) => `${r(rd)}, ${target(pc, imm)}`,
   'jump-register': ({ rd, rs1, imm }, r) => `${r(rd)}, ${imm}(${r(rs1)})`,
   fence: () => '',
   system: () => '',

@@ -1,0 +1,40 @@
+// @ts-check
+/**
+ * `npm run bench -- NAME…`: runs benchmarks, each against a peer that is measured in the same run.
+ * With --json prints only a list of { name, unit, holstein, peer, peerName, ratio } on standard output;
+ * ratio = peer / holstein in time, so more is better.
+ */
+import { measureFork } from './fork.mjs';
+
+/**
+ * @typedef {{ name: string, unit: string, holstein: number, peer: number, peerName: string, ratio: number }} Result
+ */
+
+/** @type {Readonly<Record<string, () => Iterable<Result>>>} */
+const BENCHMARKS = { fork: measureFork };
+
+const args = process.argv.slice(2);
+const json = args.includes('--json');
+const names = args.filter((arg) => arg !== '--json');
+const unknown = names.find((name) => !Object.hasOwn(BENCHMARKS, name));
+if (unknown !== undefined) {
+  console.error(
+    `bench: there is no benchmark ${unknown}: give any of ${Object.keys(BENCHMARKS).join(', ')}, or none for all`,
+  );
+  process.exit(2);
+}
+
+/** @type {Result[]} */
+const results = [];
+for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
+  for (const result of /** @type {() => Iterable<Result>} */ (BENCHMARKS[name])()) {
+    results.push(result);
+    if (json) continue;
+    const { unit, holstein, peer, peerName, ratio } = result;
+    console.log(
+      `${result.name.padEnd(24)} ${holstein.toFixed(2).padStart(10)} ${unit}   ` +
+        `${peerName} ${peer.toFixed(2).padStart(10)} ${unit}   ratio ${ratio.toFixed(2)}`,
+    );
+  }
+}
+if (json) console.log(JSON.stringify(results, undefined, 2));

@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import { MIB, runOnce } from '../support/machine.js';
+
+const COWTEST_OUTPUT = `simple: ok
+simple: ok
+three: ok
+three: ok
+three: ok
+file: ok
+forkfork: ok
+readonly: ok
+oom: ok
+ALL COW TESTS PASSED
+`;
+
+describe('cowtest', () => {
+  test.each([8, 33, 128])('passes in %i MiB, sharing what an eager fork would have copied', async (mib) => {
+    const run = await runOnce(['/init', '/cowtest'], { memoryBytes: mib * MIB });
+    expect(run.text).toBe(COWTEST_OUTPUT);
+    expect(run).toMatchObject({ outcome: 'exited', exitStatus: 0 });
+    const { memory } = run;
+    expect(memory.framesCopied).toBeGreaterThan(0);
+    expect(memory.framesMadeWritable).toBeGreaterThan(0);
+    expect(memory.framesNeverCopied).toBe(memory.framesSharedByForks - memory.framesCopied);
+    // The cases kill five processes on purpose: four that write to their text, one without memory.
+    expect(memory.faults['out-of-memory']).toBe(1);
+    expect(run.log.filter((line) => line.includes('out of memory'))).toHaveLength(1);
+    expect(run.log.filter((line) => line.includes('it wrote') && line.includes('r-x'))).toHaveLength(3);
+    expect(run.log).toHaveLength(4);
+  });
+
+  test('passes with turns so short that processes interleave everywhere', async () => {
+    const run = await runOnce(['/init', '/cowtest'], { memoryBytes: 8 * MIB, quantumInstructions: 97 });
+    expect(run.text).toBe(COWTEST_OUTPUT);
+  });
+
+  test('runs as process 1, without init', async () => {
+    const run = await runOnce(['/cowtest'], { memoryBytes: 8 * MIB });
+    expect(run.text).toBe(COWTEST_OUTPUT);
+  });
+
+  test('simple fails for want of memory where fork copies eagerly', async () => {
+    const run = await runOnce(['/init', '/cowtest', 'simple'], { fork: 'eager' });
+    expect(run.exitStatus).toBe(1);
+    expect(run.text).toMatch(/^cowtest: simple: fork/);
+    expect(run.text).not.toContain('ok');
+    expect(run.memory.framesSharedByForks).toBe(0);
+  });
+
+  test('refuses a case that does not exist, and names those that do', async () => {
+    const run = await runOnce(['/init', '/cowtest', 'simplest']);
+    expect(run.exitStatus).toBe(2);
+    expect(run.text).toContain('simple');
+  });
+
+  test('runs one case alone and does not claim the others', async () => {
+    const run = await runOnce(['/init', '/cowtest', 'readonly'], { memoryBytes: 8 * MIB });
+    expect(run.exitStatus).toBe(0);
+    expect(run.text).toBe('readonly: ok\nCOW TESTS PASSED: readonly\n');
+  });
+});
+
+describe('selftest', () => {
+  test.each(['pages', 'eager'] as const)('passes with fork by %s', async (fork) => {
+    const run = await runOnce(['/init', '/selftest'], { memoryBytes: 16 * MIB, fork });
+    expect(run.text).toMatch(/ALL SELF TESTS PASSED\n$/);
+    expect(run.exitStatus).toBe(0);
+  });
+
+  test('passes with short turns and few frames of decoded code', async () => {
+    const run = await runOnce(['/init', '/selftest'], {
+      memoryBytes: 16 * MIB,
+      quantumInstructions: 1009,
+      codeSlots: 4,
+    });
+    expect(run.text).toMatch(/ALL SELF TESTS PASSED\n$/);
+  });
+});
+
+test('hello says hello and lists its arguments', async () => {
+  const run = await runOnce(['/init', '/hello', 'two words', '']);
+  expect(run.text).toBe('hello from holstein: pid 2\n  argv[1] = two words\n  argv[2] = \n');
+  expect(run.exitStatus).toBe(0);
+});
+
+test('init passes on the status of its program, and says where there is none', async () => {
+  expect((await runOnce(['/init', '/nonesuch'])).exitStatus).toBe(127);
+  expect((await runOnce(['/init', '/nonesuch'])).text).toBe('init: cannot run /nonesuch\n');
+  expect((await runOnce(['/init'])).exitStatus).toBe(2);
+});
+
+test('forkbomb forks until there are no processes left, and every one is reaped', async () => {
+  const run = await runOnce(['/init', '/forkbomb'], { memoryBytes: 16 * MIB });
+  expect(run.text).toBe('forkbomb: 62 processes, then fork said -1\n');
+  expect(run.exitStatus).toBe(0);
+});
+
+test('forkbomb is killed where memory ends before processes do, and all is given back', async () => {
+  const run = await runOnce(['/init', '/forkbomb'], { memoryBytes: 1 * MIB });
+  expect(run.log).toEqual([
+    expect.stringMatching(/^process 2 \(forkbomb\) killed: out of memory when it wrote/),
+  ]);
+  expect(run.exitStatus).toBe(-1);
+});
+
+test('a program that never ends is ended by its signal', async () => {
+  const run = await runOnce(['/init', '/spin'], {}, { signal: AbortSignal.timeout(50) });
+  expect(run).toMatchObject({ outcome: 'aborted', exitStatus: -1 });
+});
+
+test('every run is the same, to the instruction', async () => {
+  const once = async (): Promise<unknown> => {
+    const { text, log, instructions, memory } = await runOnce(['/init', '/selftest'], {
+      memoryBytes: 16 * MIB,
+    });
+    return { text, log, instructions, memory };
+  };
+  expect(await once()).toEqual(await once());
+});
+
+test('no fault is left without an outcome that the report names', async () => {
+  const { memory, log } = await runOnce(['/init', '/selftest'], { memoryBytes: 16 * MIB });
+  const refused = (['protection', 'unmapped', 'out-of-memory'] as const).reduce(
+    (sum, name) => sum + memory.faults[name],
+    0,
+  );
+  expect(refused).toBeGreaterThanOrEqual(log.filter((line) => /it (read|wrote|jumped)/.test(line)).length);
+  expect(memory.faults.present).toBe(0);
+});
