@@ -114,8 +114,12 @@ export class Tlb {
     for (const access of ACCESSES) context.tags[access] = tag;
   }
 
-  /** Enters a translation. The context must be active. */
+  /**
+   * Enters a translation.
+   * @throws InvalidArgument where the context is not active: its tags may be another space's by now.
+   */
   install(context: TlbContext, access: Access, page: Vpn, frame: FrameNumber, extra = 0): void {
+    if (context.generation !== this.#generation) throw new InvalidArgument('the TLB context is not active');
     const line = this.#line(access, page);
     const pageLow = page << 12;
     this.#words[line] = pageLow | (context.tags[access] << TLB_TAG_SHIFT);

@@ -88,11 +88,13 @@ export class AddressSpace implements Disposable {
 
   /**
    * Maps anonymous private memory: zeros, until written.
-   * @throws InvalidArgument for a range that is not whole pages below MAXVA; HolsteinError EEXIST where
-   *   it overlaps a mapping.
+   * @throws InvalidArgument for a range that is not whole pages below MAXVA, or a space that is closed;
+   *   HolsteinError EEXIST where it overlaps a mapping.
    */
   map(options: MapOptions): void {
     const [start, end] = pageRange(options.at, options.lengthBytes);
+    if (this.table.root === NO_FRAME)
+      throw new InvalidArgument(`mapping ${hex(options.at)}: the space is closed`);
     this.#mappings.add(start, end, options.protection);
   }
 
@@ -128,7 +130,8 @@ export class AddressSpace implements Disposable {
   }
 
   /**
-   * Gives every page of a mapped range a frame now, rather than at its first touch.
+   * Gives every untouched page of a mapped range a frame of its own now, rather than at its first touch.
+   * Pages that have a frame keep it, shared or not.
    * @throws InvalidArgument; OutOfMemory, and then nothing has changed; HolsteinError ENOMEM where it is
    *   not all mapped.
    */
@@ -220,6 +223,8 @@ export class AddressSpace implements Disposable {
         return access === 'write' ? ZERO_FILLED : ZERO_MAPPED;
       }
       if ((pte & required) === required) return PRESENT;
+      // An entry grants what its mapping does, but for the right to write (audit.ts).
+      if (access !== 'write') throw new Error(`page ${hex(page)} grants less than its mapping`);
       return this.#breakCow(page, pte);
     } catch (error) {
       if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
