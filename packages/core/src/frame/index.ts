@@ -11,4 +11,15 @@ export {
   PhysicalMemory,
   type PhysicalMemoryOptions,
 } from './physical-memory.js';
-export { type AllocatableUsage, Usage, usageName, type UsageName } from './slot.js';
+export {
+  type AllocatableUsage,
+  METADATA_ENTRIES,
+  METADATA_INDEX,
+  METADATA_LEVEL,
+  METADATA_OWNER,
+  METADATA_READ_SHARES,
+  METADATA_WRITE_SHARES,
+  Usage,
+  usageName,
+  type UsageName,
+} from './slot.js';

@@ -21,6 +21,26 @@ export const SLOT_NEXT_FREE = 8;
 export const SLOT_METADATA = 12;
 export const SLOT_METADATA_BYTES = SLOT_BYTES - SLOT_METADATA;
 
+/**
+ * What each usage keeps in the slot's metadata, as byte offsets into it. All are u32, and zero when the
+ * frame is allocated.
+ *
+ *      Frame        owner | index | read shares | write shares
+ *      PageTable    owner | index | entries     | level
+ *      KernelStack  owner | index
+ *
+ * `owner` and `index` are the reverse reference: a number that names the object or table that the frame
+ * belongs to, and the frame's place in it.
+ */
+export const METADATA_OWNER = 0;
+export const METADATA_INDEX = 4;
+/** Frame: entries that name the frame "readonly and shared", and "writable and shared" (seed 000). */
+export const METADATA_READ_SHARES = 8;
+export const METADATA_WRITE_SHARES = 12;
+/** PageTable: entries that are not empty, and the level (0 = leaf table). */
+export const METADATA_ENTRIES = 8;
+export const METADATA_LEVEL = 12;
+
 /** A watcher wants to hear of this frame's writes and of its end. */
 export const FLAG_WATCHED = 1;
 

@@ -19,6 +19,7 @@ import {
   hex,
   HolsteinError,
   InvalidArgument,
+  METADATA_ENTRIES,
   NO_FRAME,
   type PhysAddr,
   physAddr,
@@ -278,11 +279,11 @@ export class Sv39PageTable implements Disposable {
   }
 
   #entries(table: FrameNumber): number {
-    return this.memory.words[this.memory.metadata(table) >>> 2]!;
+    return this.memory.words[(this.memory.metadata(table) + METADATA_ENTRIES) >>> 2]!;
   }
 
   #addEntries(table: FrameNumber, change: 1 | -1): void {
-    this.memory.words[this.memory.metadata(table) >>> 2]! += change;
+    this.memory.words[(this.memory.metadata(table) + METADATA_ENTRIES) >>> 2]! += change;
   }
 }
 

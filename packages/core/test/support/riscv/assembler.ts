@@ -8,41 +8,16 @@ export interface Operands {
   readonly imm?: number;
 }
 
+type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+type RegisterName =
+  | ('zero' | 'ra' | 'sp' | 'gp' | 'tp')
+  | `t${Exclude<Digit, 7 | 8 | 9>}`
+  | `a${Exclude<Digit, 8 | 9>}`
+  | `s${Digit | 10 | 11}`;
+
 /** Register numbers by name: `x.a0` is 10. */
-export const x = Object.fromEntries(REGISTER_NAMES.map((name, number) => [name, number])) as Record<
-  | 'zero'
-  | 'ra'
-  | 'sp'
-  | 'gp'
-  | 'tp'
-  | 't0'
-  | 't1'
-  | 't2'
-  | 's0'
-  | 's1'
-  | 'a0'
-  | 'a1'
-  | 'a2'
-  | 'a3'
-  | 'a4'
-  | 'a5'
-  | 'a6'
-  | 'a7'
-  | 's2'
-  | 's3'
-  | 's4'
-  | 's5'
-  | 's6'
-  | 's7'
-  | 's8'
-  | 's9'
-  | 's10'
-  | 's11'
-  | 't3'
-  | 't4'
-  | 't5'
-  | 't6',
-  number
+export const x = Object.fromEntries(REGISTER_NAMES.map((name, number) => [name, number])) as Readonly<
+  Record<RegisterName, number>
 >;
 
 /** Bits `high` … `low` of a number, moved to begin at bit `to`. */
