@@ -1,0 +1,304 @@
+/** The instruction table: its encodings are distinct, and decoder and disassembler read them as objdump does. */
+import { writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  COMPRESSED_INSTRUCTIONS,
+  decode,
+  disassemble,
+  INSTRUCTIONS,
+  REGISTER_NAMES,
+} from '../../src/hart/index.js';
+import { codeBytes, encode, x } from '../support/riscv/assembler.js';
+import { Random } from '../support/riscv/random.js';
+import { OBJDUMP, runTool, ScratchDirectory, testWith } from '../support/riscv/tools.js';
+
+const isCompressed = (word: number): boolean => (word & 3) !== 3;
+
+describe('the table', () => {
+  test('every entry matches itself, and only entries of its size', () => {
+    for (const { name, match, mask } of INSTRUCTIONS) {
+      expect(match & mask, name).toBe(match);
+      expect(match & 3, name).toBe(3);
+      expect(mask & 0x7f, name).toBe(0x7f);
+      expect(decode(match)?.name, name).toBe(name);
+    }
+    for (const { name, match, mask } of COMPRESSED_INSTRUCTIONS) {
+      expect(match & mask, name).toBe(match);
+      expect(isCompressed(match), name).toBe(true);
+      expect(match, name).toBeLessThan(0x1_0000);
+    }
+  });
+
+  test('no word of 32 bits is two instructions', () => {
+    for (const [index, a] of INSTRUCTIONS.entries()) {
+      for (const b of INSTRUCTIONS.slice(index + 1)) {
+        expect((a.match ^ b.match) & a.mask & b.mask, `${a.name} and ${b.name}`).not.toBe(0);
+      }
+    }
+  });
+
+  test('names are unique, and every compressed instruction stands for one that there is', () => {
+    const names = INSTRUCTIONS.map(({ name }) => name);
+    const all = [...names, ...COMPRESSED_INSTRUCTIONS.map(({ name }) => name)];
+    expect(new Set(all).size).toBe(all.length);
+    expect(COMPRESSED_INSTRUCTIONS.filter(({ expandsTo }) => !names.includes(expandsTo))).toEqual([]);
+  });
+
+  test('every compressed instruction decodes, to operands that are registers', () => {
+    const decoded = Array.from({ length: 0x1_0000 }, (_, halfword) => halfword)
+      .filter(isCompressed)
+      .flatMap((halfword) => decode(halfword) ?? []);
+    const names = new Set(decoded.map(({ name }) => name));
+    expect([...names].toSorted()).toEqual(COMPRESSED_INSTRUCTIONS.map(({ name }) => name).toSorted());
+    const wrong = decoded.filter(
+      ({ sizeBytes, number, instruction, rd, rs1, rs2 }) =>
+        sizeBytes !== 2 ||
+        INSTRUCTIONS[number] !== instruction ||
+        [rd, rs1, rs2].some((register) => REGISTER_NAMES[register] === undefined),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('the high half of a compressed instruction does not count', () => {
+    expect(decode(0x0505 | 0xabcd_0000)).toEqual(decode(0x0505));
+  });
+});
+
+describe('illegal encodings', () => {
+  test.each([
+    ['all zeros', 0],
+    ['all ones', -1],
+    ['an opcode of 48 bits', 0x0000_001f],
+    ['an opcode of 64 bits', 0x0000_003f],
+    ['slliw with bit 25', encode('slliw', { rd: 1, rs1: 1, imm: 1 }) | (1 << 25)],
+    ['sraiw with bit 25', encode('sraiw', { rd: 1, rs1: 1, imm: 1 }) | (1 << 25)],
+    ['slli with bit 26', encode('slli', { rd: 1, rs1: 1, imm: 1 }) | (1 << 26)],
+    ['sub with another funct7 bit', encode('sub', { rd: 1 }) | (1 << 28)],
+    ['a load of funct3 7', 0x0000_7003],
+    ['a store of funct3 4', 0x0000_4023],
+    ['a branch of funct3 2', 0x0000_2063],
+    ['a branch of funct3 3', 0x0000_3063],
+    ['jalr of funct3 1', 0x0000_1067],
+    ['lr.w with an rs2', encode('lr.w', { rd: 1, rs1: 2 }) | (3 << 20)],
+    ['an atomic of bytes', 0x0000_002f],
+    ['an atomic of funct5 5', (5 << 27) | 0x202f],
+    ['flw', 0x0000_2007],
+    ['fsd', 0x0000_3027],
+    ['fadd.s', 0x0000_0053],
+    ['fmadd.d', 0x0200_0043],
+    ['csrrw', 0x3400_1073],
+    ['rdcycle', 0xc000_2573 | 0],
+    ['uret', 0x0020_0073],
+    ['sret', 0x1020_0073],
+    ['mret', 0x3020_0073],
+    ['wfi', 0x1050_0073],
+    ['sfence.vma', 0x1200_0073],
+    ['ecall with an rd', 0x0000_00f3],
+    ['c.addi4spn of 0', 0x0004],
+    ['c.addiw to x0', 0x2005],
+    ['c.addi16sp of 0', 0x6101],
+    ['c.lui of 0', 0x6281],
+    ['c.lwsp to x0', 0x4002],
+    ['c.ldsp to x0', 0x6002],
+    ['c.jr to x0', 0x8002],
+    ['c.fld', 0x2000],
+    ['c.fsd', 0xa000],
+    ['c.fldsp', 0x2002],
+    ['c.fsdsp', 0xa002],
+    ['quadrant 0, funct3 4', 0x8000],
+    ['the first reserved place after c.addw', 0x9c41],
+    ['the last one', 0x9c61],
+  ])('%s', (_, word) => {
+    expect(decode(word)).toBeUndefined();
+    expect(disassemble(word)).toMatch(
+      isCompressed(word) ? /^\.half 0x[0-9a-f]{4}$/ : /^\.word 0x[0-9a-f]{8}$/,
+    );
+  });
+});
+
+describe('the disassembler', () => {
+  test.each([
+    [encode('addi', { rd: x.a0, rs1: x.sp, imm: -2048 }), 'addi a0, sp, -2048'],
+    [encode('lui', { rd: x.t6, imm: -4096 }), 'lui t6, 0xfffff'],
+    [encode('sd', { rs1: x.s0, rs2: x.ra, imm: -8 }), 'sd ra, -8(s0)'],
+    [encode('lbu', { rd: x.a0, rs1: x.a1, imm: 2047 }), 'lbu a0, 2047(a1)'],
+    [encode('beq', { rs1: x.a0, rs2: x.zero, imm: -4096 }), 'beq a0, zero, 0xf000'],
+    [encode('jal', { rd: x.ra, imm: 0xf_fffe }), 'jal ra, 0x10fffe'],
+    [encode('amoadd.w', { rd: x.a0, rs1: x.a1, rs2: x.a2 }), 'amoadd.w a0, a2, (a1)'],
+    [encode('lr.d', { rd: x.a0, rs1: x.a1 }), 'lr.d a0, (a1)'],
+    [encode('srai', { rd: x.a0, rs1: x.a1, imm: 63 }), 'srai a0, a1, 63'],
+    [encode('fence'), 'fence'],
+    [encode('fence.i'), 'fence.i'],
+    [encode('ecall'), 'ecall'],
+    [encode('ebreak'), 'ebreak'],
+    [0x9002, 'ebreak'],
+    [0x0001, 'addi zero, zero, 0'],
+    [0x8082, 'jalr zero, 0(ra)'],
+    [0x1141, 'addi sp, sp, -16'],
+  ])('of 0x%i gives %s', (word, text) => {
+    expect(disassemble(word, 0x1_0000)).toBe(text);
+  });
+
+  test('a jump to before address 0 comes around, as the hart would', () => {
+    expect(disassemble(encode('jal', { imm: -8 }))).toBe('jal zero, 0xfffffffffffffff8');
+    expect(disassemble(encode('bne', { imm: -4 }), 2)).toBe('bne zero, zero, 0xfffffffffffffffe');
+  });
+
+  test('an instruction that the assembler of these tests wrote decodes to what was asked for', () => {
+    const random = new Random(7);
+    for (const { name, format } of INSTRUCTIONS) {
+      for (let turn = 0; turn < 50; turn++) {
+        const register = (): number => random.below(32);
+        const signed = (bits: number): number => (random.word() >> (32 - bits)) | 0;
+        const operands: Record<string, { rd?: number; rs1?: number; rs2?: number; imm?: number }> = {
+          R: { rd: register(), rs1: register(), rs2: register() },
+          I: { rd: register(), rs1: register(), imm: signed(12) },
+          shift: { rd: register(), rs1: register(), imm: random.below(64) },
+          shift32: { rd: register(), rs1: register(), imm: random.below(32) },
+          load: { rd: register(), rs1: register(), imm: signed(12) },
+          store: { rs1: register(), rs2: register(), imm: signed(12) },
+          branch: { rs1: register(), rs2: register(), imm: signed(12) * 2 },
+          upper: { rd: register(), imm: signed(20) << 12 },
+          jump: { rd: register(), imm: signed(20) * 2 },
+          'jump-register': { rd: register(), rs1: register(), imm: signed(12) },
+          atomic: { rd: register(), rs1: register(), rs2: register() },
+          'load-reserved': { rd: register(), rs1: register() },
+        };
+        const asked = operands[format] ?? {};
+        expect(decode(encode(name, asked))).toMatchObject({ name, ...asked });
+      }
+    }
+  });
+});
+
+/** Where objdump is told that code lies: high enough that no branch target is negative. */
+const ADDRESS = 0x1000_0000;
+const COMMENT_OR_SYMBOL = /\s*[#<].*$/;
+
+/** What objdump makes of each instruction, by its address: mnemonic and operands. */
+const objdump = (
+  words: readonly number[],
+): { readonly word: number; readonly pc: number; readonly text: string }[] => {
+  using directory = new ScratchDirectory();
+  const file = directory.file('code.bin');
+  writeFileSync(file, codeBytes(words));
+  const listing = runTool(OBJDUMP, [
+    ...['-D', '-z', '-b', 'binary', '-m', 'riscv:rv64', '-M', 'no-aliases'],
+    ...[`--adjust-vma=${ADDRESS}`, file],
+  ]);
+  const texts = new Map<number, string>();
+  for (const line of Buffer.from(listing).toString().split('\n')) {
+    const [address, , mnemonic, operands = ''] = line.split('\t');
+    if (mnemonic === undefined) continue;
+    texts.set(
+      Number.parseInt(address!, 16),
+      `${mnemonic.trim()} ${operands}`.replace(COMMENT_OR_SYMBOL, '').trim(),
+    );
+  }
+  let pc = ADDRESS;
+  return words.map((word) => {
+    const entry = { word, pc, text: texts.get(pc) ?? 'nothing' };
+    pc += isCompressed(word) ? 2 : 4;
+    return entry;
+  });
+};
+
+/** One way to write both listings: no blanks between operands, numbers in decimal. */
+const normal = (text: string): string =>
+  text
+    .replaceAll(', ', ',')
+    .replaceAll(/0x[0-9a-f]+/g, (digits) => String(Number(digits)))
+    .replace(/\.(aq|rl|aqrl)(?= )/, '');
+
+/** A compressed instruction of objdump's as the instruction that it stands for. */
+const expanded = (text: string): string | undefined => {
+  const [name = '', list = ''] = text.split(' ');
+  const operands = list.split(',');
+  const [a = '', b = ''] = operands;
+  const same = /^c\.(addi|addiw|slli|srli|srai|andi|sub|xor|or|and|subw|addw|add)$/.exec(name);
+  if (same !== null) return `${same[1]!} ${a},${a},${b}`;
+  const moved = /^c\.(lw|ld|sw|sd)(sp)?$/.exec(name);
+  if (moved !== null) return `${moved[1]!} ${list}`;
+  const hint = /^c\.(slli|srli|srai)64$/.exec(name);
+  if (hint !== null) return `${hint[1]!} ${a},${a},0`;
+  switch (name) {
+    case 'c.addi4spn':
+      return `addi ${list}`;
+    case 'c.addi16sp':
+      return Number(b) === 0 ? undefined : `addi sp,sp,${b}`;
+    case 'c.li':
+      return `addi ${a},zero,${b}`;
+    case 'c.lui':
+      return `lui ${list}`;
+    case 'c.j':
+      return `jal zero,${a}`;
+    case 'c.beqz':
+      return `beq ${a},zero,${b}`;
+    case 'c.bnez':
+      return `bne ${a},zero,${b}`;
+    case 'c.jr':
+      return `jalr zero,0(${a})`;
+    case 'c.jalr':
+      return `jalr ra,0(${a})`;
+    case 'c.mv':
+      return `add ${a},zero,${b}`;
+    case 'c.ebreak':
+      return 'ebreak';
+    default:
+      return undefined;
+  }
+};
+
+describe('objdump', () => {
+  testWith(
+    [OBJDUMP],
+    'reads every compressed instruction as the decoder does, and refuses what it refuses',
+    () => {
+      const halfwords = Array.from({ length: 0x1_0000 }, (_, halfword) => halfword).filter(isCompressed);
+      const differences: string[] = [];
+      for (const { word, pc, text } of objdump(halfwords)) {
+        const ours = decode(word) === undefined ? undefined : normal(disassemble(word, pc));
+        const theirs = expanded(text);
+        if (ours !== (theirs === undefined ? undefined : normal(theirs))) {
+          differences.push(`0x${word.toString(16)}: ${ours ?? 'illegal'}, objdump says ${text}`);
+        }
+      }
+      expect(differences).toEqual([]);
+    },
+  );
+
+  testWith([OBJDUMP], 'reads thousands of random instructions of the table as the disassembler does', () => {
+    const random = new Random(2);
+    // The fences' fields order nothing here, and are not written.
+    const drawn = INSTRUCTIONS.filter(({ format }) => format !== 'fence');
+    const words = Array.from({ length: 8000 }, () => {
+      const { match, mask } = random.pick(drawn);
+      return match | (random.word() & ~mask);
+    });
+    const differences = objdump(words)
+      .filter(({ word, pc, text }) => normal(disassemble(word, pc)) !== normal(text))
+      .map(
+        ({ word, pc, text }) =>
+          `0x${(word >>> 0).toString(16)}: ${disassemble(word, pc)}, objdump says ${text}`,
+      );
+    expect(differences).toEqual([]);
+  });
+
+  testWith(
+    [OBJDUMP],
+    'knows every random word that the decoder takes for an instruction by the same name',
+    () => {
+      const random = new Random(3);
+      const opcodes = [...new Set(INSTRUCTIONS.map(({ match }) => match & 0x7f))];
+      const words = Array.from({ length: 40_000 }, () => (random.word() & ~0x7f) | random.pick(opcodes));
+      const differences = objdump(words)
+        .filter(({ word }) => ![undefined, 'fence', 'fence.i'].includes(decode(word)?.name))
+        .filter(({ word, pc, text }) => normal(disassemble(word, pc)) !== normal(text))
+        .map(
+          ({ word, pc, text }) =>
+            `0x${(word >>> 0).toString(16)}: ${disassemble(word, pc)}, objdump says ${text}`,
+        );
+      expect(differences).toEqual([]);
+    },
+  );
+});
