@@ -28,6 +28,7 @@ import {
 import { type Access, type Sv39PageTable, type Tlb, TLB_START, TLB_TAG_SHIFT } from '../paging/index.js';
 import { CodeCache } from './code-cache.js';
 import {
+  ACCESSES,
   generateInterpreter,
   type InterpreterExports,
   type InterpreterImports,
@@ -64,10 +65,20 @@ export interface PageFault {
 export interface HartOptions {
   /** Frames of decoded code to keep, 1 … 4096: 32 KiB of reserved RAM each. */
   readonly codeSlots?: number;
+  /** 'on' compares every hit of the TLB with a fresh walk, and throws at the first that differs. Default 'off'. */
+  readonly checking?: 'on' | 'off';
 }
 
 /** Made at first use, and the same for every hart. */
-let interpreterModule: WebAssembly.Module | undefined;
+const interpreterModules = new Map<'trusted' | 'checked', WebAssembly.Module>();
+
+const interpreterModule = (hits: 'trusted' | 'checked'): WebAssembly.Module => {
+  const known = interpreterModules.get(hits);
+  if (known !== undefined) return known;
+  const made = new WebAssembly.Module(generateInterpreter(hits));
+  interpreterModules.set(hits, made);
+  return made;
+};
 
 export class Hart {
   /** x0 … x31. Only harmless to change while the hart is stopped; x0 stays 0 whatever is written. */
@@ -116,9 +127,11 @@ export class Hart {
       fetchMiss: (low, high) => this.#fetchMiss(low, high),
       decode: (record) => this.#codeCache.decodeAt(record),
       decodeCrossing: (low, high) => this.#decodeCrossing(low, high),
+      checkHit: (access, low, high, host) =>
+        this.#checkHit(ACCESSES[access]!, pageOf(low, high), low, host >>> 0),
     };
-    interpreterModule ??= new WebAssembly.Module(generateInterpreter());
-    const instance = new WebAssembly.Instance(interpreterModule, {
+    const module = interpreterModule(options.checking === 'on' ? 'checked' : 'trusted');
+    const instance = new WebAssembly.Instance(module, {
       ram: { memory: memory.memory },
       hart: imports,
     });
@@ -277,6 +290,19 @@ export class Hart {
     const second = this.#translate('execute', vpn(page + 1), 0);
     if (second === NO_FRAME) return 0;
     return this.#codeCache.decodeCrossing(first, second);
+  }
+
+  /** The sanitizer: what the TLB grants must be what the page table grants now, and a write must not go by the code cache. */
+  #checkHit(access: Access, page: Vpn, low: number, host: number): void {
+    const frame = this.#enteredTable().translate(page, access);
+    const expected =
+      access === 'execute' ? this.#codeCache.slotOf(frame) : frameStart(frame) + (low & (PAGE_SIZE - 1));
+    const bypassesWatch = access === 'write' && frame !== NO_FRAME && this.#memory.isWatched(frame);
+    if (frame !== NO_FRAME && host === expected && !bypassesWatch) return;
+    throw new Error(
+      `the TLB lets page ${hex(page)} ${access} at ${hex(host)}; the page table says ` +
+        `${frame === NO_FRAME ? 'that it faults' : `frame ${hex(frame)}`}${bypassesWatch ? ', which is watched' : ''}`,
+    );
   }
 
   /** Translates, and remembers what for where it is a fault. */

@@ -11,7 +11,15 @@
  * are in RAM. A load or store compares one TLB key, and calls out where it misses.
  */
 import { PAGE_SIZE } from '../frame/index.js';
-import { TLB_ADDEND, TLB_EXTRA, TLB_LINE_BYTES, TLB_LINES, TLB_OFFSETS, TLB_START } from '../paging/index.js';
+import {
+  type Access,
+  TLB_ADDEND,
+  TLB_EXTRA,
+  TLB_LINE_BYTES,
+  TLB_LINES,
+  TLB_OFFSETS,
+  TLB_START,
+} from '../paging/index.js';
 import {
   HANDLER_COUNT,
   HANDLER_CROSSING,
@@ -73,6 +81,8 @@ export type InterpreterImports = {
   fetchMiss(low: number, high: number): number;
   /** Decodes the instruction of a record. */
   decode(record: number): void;
+  /** Compares a hit of the TLB with the page table (checking only). `host` is the byte in RAM, or for a fetch the records. */
+  checkHit(access: number, low: number, high: number, host: number): void;
   /** Decodes the instruction at pc, which crosses into the next page, to CROSSING; 0 is a page fault, else CROSSING. */
   decodeCrossing(low: number, high: number): number;
 };
@@ -88,7 +98,11 @@ const LINE_SHIFT = 12 - Math.log2(TLB_LINE_BYTES);
 
 type Imported = Readonly<Record<keyof InterpreterImports, FunctionIndex>>;
 
-export const generateInterpreter = (): Uint8Array<ArrayBuffer> => {
+/** The accesses as `checkHit` is told of them: a place in this list. */
+export const ACCESSES: readonly Access[] = ['read', 'write', 'execute'];
+
+/** @param hits 'checked' calls `checkHit` at every hit of the TLB, which makes it some ten times slower. */
+export const generateInterpreter = (hits: 'trusted' | 'checked'): Uint8Array<ArrayBuffer> => {
   const module = new ModuleBuilder();
   module.importMemory('ram', 'memory');
   const i32s = (count: number): 'i32'[] => Array.from({ length: count }, () => 'i32');
@@ -101,15 +115,17 @@ export const generateInterpreter = (): Uint8Array<ArrayBuffer> => {
     fetchMiss: imported('fetchMiss', 2, 1),
     decode: imported('decode', 1, 0),
     decodeCrossing: imported('decodeCrossing', 2, 1),
+    checkHit: imported('checkHit', 4, 0),
   };
   const code = module.function('run', { parameters: ['i32'], results: ['i32'] });
-  new InterpreterWriter(code, imports).write();
+  new InterpreterWriter(code, imports, hits === 'checked').write();
   return module.toBytes();
 };
 
 class InterpreterWriter {
   readonly #code: CodeBuilder;
   readonly #imports: Imported;
+  readonly #checksHits: boolean;
   /** Instructions that may still run. */
   readonly #budget: Local;
   /** The record of the instruction that runs. */
@@ -128,9 +144,10 @@ class InterpreterWriter {
   readonly #host: Local;
   readonly #scratch: readonly Local[];
 
-  constructor(code: CodeBuilder, imports: Imported) {
+  constructor(code: CodeBuilder, imports: Imported, checksHits: boolean) {
     this.#code = code;
     this.#imports = imports;
+    this.#checksHits = checksHits;
     this.#budget = code.parameter(0);
     this.#record = code.local('i32');
     this.#pageRecords = code.local('i32');
@@ -186,6 +203,7 @@ class InterpreterWriter {
     code.get(this.#line);
     code.memory('i32.load', TLB_EXTRA);
     code.set(this.#pageRecords);
+    this.#checkHit('execute', this.#target, this.#pageRecords);
     code.else();
     this.#pushWords(this.#target);
     code.call(this.#imports.fetchMiss);
@@ -364,6 +382,7 @@ class InterpreterWriter {
     code.memory('i32.load', TLB_ADDEND);
     code.op('i32.add');
     code.set(this.#host);
+    this.#checkHit(access, this.#address, this.#host);
     code.else();
     this.#pushWords(this.#address);
     code.i32(width);
@@ -376,6 +395,15 @@ class InterpreterWriter {
     this.#leave('page-fault', exit);
     code.end();
     code.end();
+  }
+
+  #checkHit(access: Access, address: Local, host: Local): void {
+    if (!this.#checksHits) return;
+    const code = this.#code;
+    code.i32(ACCESSES.indexOf(access));
+    this.#pushWords(address);
+    code.get(host);
+    code.call(this.#imports.checkHit);
   }
 
   #emitter(sizeBytes: 2 | 4, { exit, jump, next }: Labels): Emitter {

@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly quantumInstructions?: number;
   /** Frames of decoded code that the hart keeps, 32 KiB of RAM each. Default 64, fewer in small RAM. */
   readonly codeSlots?: number;
+  /** 'on' compares every hit of the hart's TLB with a fresh walk: some ten times slower. Default 'off'. */
+  readonly checking?: 'on' | 'off';
   /** Hears of processes that are killed, a line at a time. */
   readonly log?: (line: string) => void;
   readonly host?: Host;
@@ -83,7 +85,8 @@ export class Machine implements Disposable {
    */
   constructor(options: MachineOptions = {}) {
     const { memoryBytes = DEFAULT_MEMORY_BYTES } = options;
-    const hartOptions = { codeSlots: options.codeSlots ?? codeSlotsFor(memoryBytes) };
+    const { codeSlots = codeSlotsFor(memoryBytes), checking = 'off' } = options;
+    const hartOptions = { codeSlots, checking };
     this.#options = options;
     this.#host = options.host ?? globalHost;
     this.memory = new PhysicalMemory({

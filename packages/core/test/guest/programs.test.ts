@@ -60,6 +60,14 @@ describe('cowtest', () => {
   });
 });
 
+test.each([['/selftest'], ['/cowtest', 'forkfork', 'file', 'readonly', 'oom', 'three']] as const)(
+  '%s passes with every hit of the TLB compared with a fresh walk',
+  async (...argv) => {
+    const run = await runOnce(['/init', ...argv], { memoryBytes: 8 * MIB, checking: 'on' });
+    expect(run.exitStatus).toBe(0);
+  },
+);
+
 describe('selftest', () => {
   test.each(['pages', 'eager'] as const)('passes with fork by %s', async (fork) => {
     const run = await runOnce(['/init', '/selftest'], { memoryBytes: 16 * MIB, fork });
