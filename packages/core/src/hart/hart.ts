@@ -30,6 +30,7 @@ import { CodeCache } from './code-cache.js';
 import {
   ACCESSES,
   generateInterpreter,
+  INTERRUPTED,
   type InterpreterExports,
   type InterpreterImports,
   type Stop,
@@ -50,6 +51,12 @@ import {
 
 /** The most instructions that one call of `run` may be given: beyond it V8 would never get to its better compiler. */
 export const MAX_BUDGET = 10_000_000;
+
+/**
+ * Frames that one call of `run` may bring into the code cache: each costs the host as much as some thousand
+ * instructions, which the budget does not see.
+ */
+const MOST_REFILLS = 16;
 
 /** Bytes that `saveContext` needs: x0 … x31, the discard slot and pc. */
 export const CONTEXT_BYTES = PC + 8;
@@ -89,6 +96,7 @@ export class Hart {
   readonly #run: InterpreterExports['run'];
   #table: Sv39PageTable | undefined;
   #lastBudget = 0;
+  #refills = 0;
   readonly #fault = { access: 'read' as Access, page: vpn(0), offset: 0 };
   /** A write that was redirected to SCRATCH_DATA: where its bytes belong. */
   readonly #redirected = {
@@ -152,6 +160,12 @@ export class Hart {
     return this.#memory.words[word + 1]! * 2 ** 32 + this.#memory.words[word]!;
   }
 
+  /** A register as a signed number: exact between -2^53 and 2^53, and beyond them of the right sign. */
+  registerAsSigned(register: number): number {
+    const word = (REGISTERS >>> 2) + register * 2;
+    return (this.#memory.words[word + 1]! | 0) * 2 ** 32 + this.#memory.words[word]!;
+  }
+
   /** The low 32 bits of a register, signed: a C `int`. */
   registerAsInt(register: number): number {
     return this.#memory.words[(REGISTERS >>> 2) + register * 2]! | 0;
@@ -165,6 +179,11 @@ export class Hart {
   /** Instructions that the last `run` ran. A system call counts; an instruction that faulted does not. */
   get retired(): number {
     return this.#lastBudget - this.#memory.words[BUDGET_LEFT >>> 2]!;
+  }
+
+  /** Frames that the last `run` brought into the code cache. */
+  get refills(): number {
+    return this.#refills;
   }
 
   /** Runs in another address space from now on. An LR of before is forgotten. */
@@ -190,7 +209,9 @@ export class Hart {
   /**
    * Runs until something stops it, and at most `budget` instructions.
    * @param budget 0 … MAX_BUDGET.
-   * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction.
+   * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction. It is
+   *   'interrupted', with some of the budget left, where the code cache has been refilled so often that the
+   *   caller may want to look at its clock (`refills`).
    * @throws InvalidArgument where the budget is out of range or the hart is in no address space.
    */
   run(budget: number): Stop {
@@ -208,6 +229,7 @@ export class Hart {
     // x0 is never written by instructions, but is by anyone who holds `registers`.
     this.registers[0] = 0n;
     this.#lastBudget = budget;
+    this.#refills = 0;
     return STOPS[this.#run(budget)]!;
   }
 
@@ -250,7 +272,10 @@ export class Hart {
     if (!crosses && !watched) return frameStart(frame) + offset;
     // The bytes as they are go along: an atomic operation reads before it writes.
     this.#gather(frame, offset, width, second);
-    Object.assign(this.#redirected, { first: frame, offset, width, second });
+    this.#redirected.first = frame;
+    this.#redirected.offset = offset;
+    this.#redirected.width = width;
+    this.#redirected.second = second;
     return SCRATCH_DATA;
   }
 
@@ -278,6 +303,7 @@ export class Hart {
     const page = pageOf(low, high);
     const frame = this.#translate('execute', page, low & (PAGE_SIZE - 1));
     if (frame === NO_FRAME) return 0;
+    if (this.#codeCache.slotOf(frame) === undefined && ++this.#refills > MOST_REFILLS) return INTERRUPTED;
     const records = this.#codeCache.slotFor(frame);
     this.#tlb.install(this.#enteredTable().tlbContext, 'execute', page, frame, records);
     return records;
@@ -308,7 +334,11 @@ export class Hart {
   /** Translates, and remembers what for where it is a fault. */
   #translate(access: Access, page: Vpn, offset: number): FrameNumber {
     const frame = this.#enteredTable().translate(page, access);
-    if (frame === NO_FRAME) Object.assign(this.#fault, { access, page, offset });
+    if (frame === NO_FRAME) {
+      this.#fault.access = access;
+      this.#fault.page = page;
+      this.#fault.offset = offset;
+    }
     return frame;
   }
 }

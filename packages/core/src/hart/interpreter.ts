@@ -65,6 +65,7 @@ export const STOPS = [
   'breakpoint',
   'illegal-instruction',
   'misaligned-atomic',
+  'interrupted',
 ] as const;
 export type Stop = (typeof STOPS)[number];
 
@@ -77,7 +78,7 @@ export type InterpreterImports = {
   /** As readMiss. Where it gives SCRATCH_DATA, `writeDone` follows once the data is there. */
   writeMiss(low: number, high: number, width: number): number;
   writeDone(): void;
-  /** Gives the decoded records of the page of pc; 0 is a page fault. */
+  /** Gives the decoded records of the page of pc; 0 is a page fault, INTERRUPTED asks for a stop before pc. */
   fetchMiss(low: number, high: number): number;
   /** Decodes the instruction of a record. */
   decode(record: number): void;
@@ -91,6 +92,9 @@ export interface InterpreterExports {
   /** Runs at most `budget` instructions from the state in RAM, and leaves the state there. */
   run(budget: number): number;
 }
+
+/** An address that no record has. */
+export const INTERRUPTED = 1;
 
 const PAGE_MASK = -4096n;
 /** Shift from an address's page number to its TLB line. */
@@ -208,9 +212,13 @@ class InterpreterWriter {
     this.#pushWords(this.#target);
     code.call(this.#imports.fetchMiss);
     code.tee(this.#pageRecords);
-    code.op('i32.eqz');
+    code.i32(INTERRUPTED);
+    code.op('i32.le_u');
     code.if();
+    code.i32(stopCode('interrupted'));
     code.i32(stopCode('page-fault'));
+    code.get(this.#pageRecords);
+    code.op('select');
     code.set(this.#stop);
     code.br(exit);
     code.end();

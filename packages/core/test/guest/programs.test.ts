@@ -22,7 +22,7 @@ describe('cowtest', () => {
     expect(memory.framesCopied).toBeGreaterThan(0);
     expect(memory.framesMadeWritable).toBeGreaterThan(0);
     expect(memory.framesNeverCopied).toBe(memory.framesSharedByForks - memory.framesCopied);
-    // The cases kill five processes on purpose: four that write to their text, one without memory.
+    // The cases kill four processes on purpose: three that write to their text, one without memory.
     expect(memory.faults['out-of-memory']).toBe(1);
     expect(run.log.filter((line) => line.includes('out of memory'))).toHaveLength(1);
     expect(run.log.filter((line) => line.includes('it wrote') && line.includes('r-x'))).toHaveLength(3);
