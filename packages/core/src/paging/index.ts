@@ -1,9 +1,33 @@
 /**
- * Page tables: the Sv39 entry, three-level tables in RAM, and the software TLB that the hart looks
+ * Page tables: the Sv39 entry, the `PageTable` interface with its two implementations (three-level tables
+ * in RAM, and a mock), copy on write over any of them, and the software TLB that the hart looks
  * translations up in. A table owns a reference to every frame that it maps.
  */
+export { CowExt, type CowOptions } from './cow-ext.js';
+export { PageCursor } from './cursor.js';
+export {
+  COPIED,
+  type FaultFailure,
+  type FaultOutcome,
+  OUT_OF_MEMORY,
+  PRESENT,
+  PROTECTION,
+  type Resolution,
+  type Resolved,
+  REUSED,
+  UNMAPPED,
+  ZERO_FILLED,
+  ZERO_MAPPED,
+} from './fault.js';
+export { MockPageTable, type PageFaultHandler } from './mock-page-table.js';
+export { PageTableEntry, type Sharing } from './page-table-entry.js';
+export { MAX_PAGES, MAXVA, type PageTable, type UsedBitUpdates } from './page-table.js';
 export * from './pte.js';
-export { MAX_PAGES, MAXVA, Sv39PageTable } from './sv39-page-table.js';
+export { readShares, writeShares } from './shares.js';
+export { staleLines } from './stale-lines.js';
+export { Sv39PageTable, type Sv39Options } from './sv39-page-table.js';
+export type { Level } from './sv39-tree.js';
+export { TlbBatch } from './tlb-batch.js';
 export {
   Tlb,
   TLB_ADDEND,

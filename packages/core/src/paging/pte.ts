@@ -31,6 +31,8 @@ export const PTE_COW = 1 << 8;
 export const PTE_READONLY_SHARED = 1 << 9;
 
 export const PTE_RIGHTS = PTE_R | PTE_W | PTE_X;
+/** Either of the two shared states. */
+export const PTE_SHARED = PTE_COW | PTE_READONLY_SHARED;
 /** All bits that are not the frame number. */
 export const PTE_FLAGS = 0x3ff;
 const PTE_PPN_SHIFT = 10;
@@ -49,6 +51,18 @@ export const REQUIRED_BITS: Readonly<Record<Access, number>> = {
   write: PTE_V | PTE_U | PTE_R | PTE_W,
   execute: PTE_V | PTE_U | PTE_X,
 };
+
+/** Whether user mode may make the access by a leaf entry. W without R is reserved, and grants nothing. */
+export const grants = (pte: number, access: Access): boolean => {
+  const required = REQUIRED_BITS[access];
+  return (pte & required) === required && (pte & (PTE_R | PTE_W)) !== PTE_W;
+};
+
+/** The bits that an access sets in the entry that granted it. */
+export const usedBits = (access: Access): number => (access === 'write' ? PTE_A | PTE_D : PTE_A);
+
+/** What a leaf entry becomes on both sides when its frame is shared: what could be written is COW. */
+export const sharedPte = (pte: number): number => ((pte & PTE_W) === 0 ? pte : (pte & ~PTE_W) | PTE_COW);
 
 const letters = 'VRWXUGADcs';
 

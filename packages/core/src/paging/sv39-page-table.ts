@@ -1,300 +1,311 @@
 /**
- * An Sv39 page table in RAM: three levels of 512 entries of eight bytes (privileged specification
- * 20211203, section 4.4). Each table is a frame of usage PageTable that its parent entry owns.
+ * A page table of the Sv39 scheme (RISC-V privileged specification 20211203, section 4.4) in RAM. The tree
+ * of its tables is sv39-tree.ts, the hardware's walk sv39-walk.ts; here is what its entries own and what
+ * a change of them entails: references, shares (shares.ts) and the TLB.
  *
- *      virtual page number, user half:  | 25 … 18: root | 17 … 9: middle | 8 … 0: leaf table |
+ * Ownership and flushing are `PageTable`'s: a leaf entry owns a reference to every frame that it covers,
+ * and every change of an entry that was valid flushes its pages from the TLB before the method returns,
+ * so a frame that `unmap` or `replace` hands back is in no TLB.
  *
- * Ownership: a leaf entry owns one reference to the frame that it names. `map` takes over the caller's
- * reference, `unmap` hands it back, `replace` swaps one for another, `close` drops all that are left.
- *
- * Every change of an entry that was valid flushes its page from the TLB before the method returns, so a
- * frame that `unmap` or `replace` hands back is in no TLB.
- *
- * A table counts its entries in its slot's metadata (word 0), and one that becomes empty is freed.
+ *      map(…, level 1 or 2)  a superpage                split   the same in smaller pages
+ *      unmap, replace of a page inside a superpage       split it first; the rest stays as it was
+ *      merge                 512 entries that are contiguous and alike become one again
  */
 import {
   type FrameNumber,
-  frameOf,
-  frameStart,
+  frameNumber,
   hex,
   HolsteinError,
   InvalidArgument,
-  METADATA_ENTRIES,
   NO_FRAME,
   type PhysAddr,
-  physAddr,
   type PhysicalMemory,
-  Usage,
-  vpn,
   type Vpn,
+  vpn,
 } from '../frame/index.js';
-import {
-  type Access,
-  makePte,
-  PTE_A,
-  PTE_D,
-  PTE_R,
-  PTE_RIGHTS,
-  PTE_V,
-  PTE_W,
-  pteFrame,
-  REQUIRED_BITS,
-} from './pte.js';
+import { PageCursor } from './cursor.js';
+import { PageTableEntry } from './page-table-entry.js';
+import { checkFrame, checkPage, MAX_PAGES, type PageTable, type UsedBitUpdates } from './page-table.js';
+import { type Access, makePte, PTE_FLAGS, PTE_RIGHTS, PTE_V, pteFrame, PTE_W, sharedPte } from './pte.js';
+import { moveShares } from './shares.js';
+import { type Level, NO_SLOT, pagesAt, Sv39Tree } from './sv39-tree.js';
+import { ACCESS_FAULT, walk } from './sv39-walk.js';
+import { TlbBatch } from './tlb-batch.js';
 import type { Tlb, TlbContext } from './tlb.js';
 
-/** One more than the highest address of the user half of Sv39 (xv6's MAXVA): 2^38. */
-export const MAXVA = 2 ** 38;
-/** Pages below MAXVA. */
-export const MAX_PAGES = 2 ** 26;
-const ENTRIES = 512;
-const LEVEL_BITS = 9;
-const ROOT_LEVEL = 2;
-const PTE_BYTES = 8;
-const NO_SLOT = 0 as PhysAddr;
+export interface Sv39Options {
+  /** Who sets A and D: the hart's walk (Svadu, as unless told), or the kernel after a fault (Svade). */
+  readonly updates?: UsedBitUpdates;
+}
 
-export class Sv39PageTable implements Disposable {
+export class Sv39PageTable implements PageTable {
   readonly memory: PhysicalMemory;
   readonly tlb: Tlb;
   /** Under which tags the TLB holds this table's translations. */
   readonly tlbContext: TlbContext;
-  /** The root table's frame: what a real hart's satp register would name. NO_FRAME once closed. */
-  #root: FrameNumber;
+  readonly updates: UsedBitUpdates;
+  readonly #tree: Sv39Tree;
 
   /** @throws OutOfMemory where there is no frame for the root table. */
-  constructor(memory: PhysicalMemory, tlb: Tlb) {
+  constructor(memory: PhysicalMemory, tlb: Tlb, { updates = 'hardware' }: Sv39Options = {}) {
     this.memory = memory;
     this.tlb = tlb;
     this.tlbContext = tlb.context();
-    this.#root = this.#newTable();
+    this.updates = updates;
+    this.#tree = new Sv39Tree(memory);
   }
 
+  /** The root table's frame: what a real hart's satp register would name. NO_FRAME once closed. */
   get root(): FrameNumber {
-    return this.#root;
+    return this.#tree.root;
   }
 
   /**
-   * Maps a page that is not mapped. The table takes over the caller's reference to `frame`.
-   * @param flags PTE bits other than V and the frame.
-   * @throws HolsteinError EEXIST where the page is mapped; OutOfMemory where a table is wanting;
-   *   InvalidArgument for a page beyond MAXVA, flags without rights, or a table that is closed. The table
-   *   is then as it was, and the reference still the caller's.
+   * @param level 0 for a page; 1 or 2 for a superpage of 512 or 262,144 pages, whose page and frame are
+   *   multiples of that. The table takes over a reference to each of the frames.
    */
-  map(page: Vpn, frame: FrameNumber, flags: number): void {
+  map(page: Vpn, frame: FrameNumber, flags: number, level: Level = 0): void {
     checkPage(page);
-    if (this.#root === NO_FRAME) throw new InvalidArgument(`mapping ${hex(page)}: the table is closed`);
-    if ((flags & PTE_RIGHTS) === 0) throw new InvalidArgument(`mapping ${hex(page)}: a leaf needs R, W or X`);
-    const slot = this.#slotForMap(page);
-    if (this.memory.words[slot >>> 2] !== 0) {
-      throw new HolsteinError('EEXIST', `page ${hex(page)} is mapped already`);
+    const pages = pagesAt(level);
+    checkFrame(this.memory, frame, pages);
+    if (level > 0 && (page % pages !== 0 || frame % pages !== 0)) {
+      throw new InvalidArgument(`mapping ${hex(page)} to ${hex(frame)}: both are multiples of ${pages}`);
     }
-    this.memory.words[slot >>> 2] = makePte(frame, flags | PTE_V);
-    this.#addEntries(frameOf(slot), 1);
+    if (this.root === NO_FRAME) throw new InvalidArgument(`mapping ${hex(page)}: the table is closed`);
+    if ((flags & PTE_RIGHTS) === 0) throw new InvalidArgument(`mapping ${hex(page)}: a leaf needs R, W or X`);
+    const slot = this.#tree.slotForMap(page, level);
+    const pte = makePte(frame, (flags & PTE_FLAGS) | PTE_V);
+    try {
+      moveShares(this.memory, 0, pte, pages);
+    } catch (error) {
+      this.#tree.freeEmptyTables(page);
+      throw error;
+    }
+    this.#tree.set(slot, pte);
   }
 
-  /**
-   * Takes a mapping away.
-   * @returns the entry that was there, whose frame's reference is now the caller's; 0 where there was none.
-   */
   unmap(page: Vpn): number {
-    const slot = this.slot(page);
-    if (slot === NO_SLOT) return 0;
-    const pte = this.memory.words[slot >>> 2]!;
-    if (pte === 0) return 0;
-    this.memory.words[slot >>> 2] = 0;
-    this.tlb.flushPage(this.tlbContext, page);
-    this.#addEntries(frameOf(slot), -1);
-    this.#freeEmptyTables(page);
-    return pte;
+    if (this.#tree.slot(page) === NO_SLOT) return 0;
+    if (this.#tree.level > 0) this.#tree.split(page, 0);
+    return this.unmapLeaf(page);
   }
 
-  /**
-   * Changes a mapped page's entry: its flags, its frame, or both. Where the frame changes, the new one's
-   * reference becomes the table's and the old one's the caller's.
-   * @param pte a valid leaf entry, whole.
-   * @returns the old entry.
-   */
   replace(page: Vpn, pte: number): number {
-    const slot = this.slot(page);
-    const old = slot === NO_SLOT ? 0 : this.memory.words[slot >>> 2]!;
-    if (old === 0) throw new HolsteinError('ENOENT', `page ${hex(page)} is not mapped`);
+    const slot = this.#tree.slot(page);
+    const { level } = this.#tree;
+    const old = slot === NO_SLOT ? 0 : this.#entryAt(slot, page);
+    if (old === 0) throw notMapped(page);
     if ((pte & PTE_V) === 0 || (pte & PTE_RIGHTS) === 0) {
       throw new InvalidArgument(`page ${hex(page)}: ${hex(pte)} is not a valid leaf entry`);
     }
-    this.memory.words[slot >>> 2] = pte;
+    checkFrame(this.memory, pteFrame(pte));
+    moveShares(this.memory, old, pte);
+    if (level > 0) this.#splitOrUndo(page, pte, old);
+    this.memory.words[(level > 0 ? this.#tree.slot(page) : slot) >>> 2] = pte;
     this.tlb.flushPage(this.tlbContext, page);
     return old;
   }
 
-  /** The page's leaf entry; 0 where the page is not mapped. */
+  protect(page: Vpn, flags: number): number {
+    return this.replace(page, makePte(pteFrame(this.entry(page)), (flags & PTE_FLAGS) | PTE_V));
+  }
+
   entry(page: Vpn): number {
-    const slot = this.slot(page);
-    return slot === NO_SLOT ? 0 : this.memory.words[slot >>> 2]!;
+    const slot = this.#tree.slot(page);
+    return slot === NO_SLOT ? 0 : this.#entryAt(slot, page);
+  }
+
+  getEntry(page: Vpn): PageTableEntry | undefined {
+    return this.entry(page) === 0 ? undefined : new PageTableEntry(this, page);
   }
 
   /**
-   * Where the page's leaf entry lies in RAM; 0 where there is no leaf table for it. Good until the next
-   * change of the table.
+   * Where the entry that holds the page lies in RAM, or would; 0 where there is no leaf table for it. Good
+   * until the next change of the table.
    */
   slot(page: Vpn): PhysAddr {
-    if (page >= MAX_PAGES || this.#root === NO_FRAME) return NO_SLOT;
-    const middle = this.memory.words[entryAddress(this.#root, page, 2) >>> 2]!;
-    if (middle === 0) return NO_SLOT;
-    const leaf = this.memory.words[entryAddress(pteFrame(middle), page, 1) >>> 2]!;
-    if (leaf === 0) return NO_SLOT;
-    return entryAddress(pteFrame(leaf), page, 0);
+    return this.#tree.slot(page);
   }
 
-  /**
-   * The hardware's walk for user mode (privileged specification, section 4.3.2): checks the rights and
-   * sets A, and D for a write, as a hart with Svadu does.
-   * @returns the frame; NO_FRAME where a real hart would take a page fault.
-   */
   translate(page: Vpn, access: Access): FrameNumber {
-    const slot = this.slot(page);
-    if (slot === NO_SLOT) return NO_FRAME;
-    const pte = this.memory.words[slot >>> 2]!;
-    const required = REQUIRED_BITS[access];
-    if ((pte & required) !== required) return NO_FRAME;
-    if ((pte & (PTE_R | PTE_W)) === PTE_W) return NO_FRAME;
-    this.memory.words[slot >>> 2] = pte | (access === 'write' ? PTE_A | PTE_D : PTE_A);
-    return pteFrame(pte);
+    const found = walk(this.memory, this.root, page, access, this.updates);
+    return found < 0 ? NO_FRAME : frameNumber(found);
   }
 
-  /**
-   * The mapped pages in `start … end - 1`, in order, passing over what no table covers. The table may be
-   * changed between steps.
-   */
+  /** What `translate` would answer, A and D left alone: what a TLB line must agree with. */
+  lookUp(page: Vpn, access: Access): FrameNumber {
+    const found = walk(this.memory, this.root, page, access, 'none');
+    return found < 0 ? NO_FRAME : frameNumber(found);
+  }
+
+  /** Which exception the access raises: a page fault, or an access fault for memory that is not there. */
+  faultOf(page: Vpn, access: Access): 'none' | 'page' | 'access' {
+    const found = walk(this.memory, this.root, page, access, this.updates === 'fault' ? 'fault' : 'none');
+    return found >= 0 ? 'none' : found === ACCESS_FAULT ? 'access' : 'page';
+  }
+
+  nextMapped(start: number, end: number): number {
+    return this.#tree.nextMapped(start, end);
+  }
+
   *mappedPages(start: Vpn, end: Vpn): Generator<Vpn> {
-    for (let page = this.#nextMapped(start, end); page !== -1; page = this.#nextMapped(page + 1, end)) {
+    for (let page = this.nextMapped(start, end); page !== -1; page = this.nextMapped(page + 1, end)) {
       yield vpn(page);
     }
   }
 
-  /** The frames of this table's own tables, the root first: what an audit counts. */
-  *tables(): Generator<FrameNumber> {
-    if (this.#root !== NO_FRAME) yield* this.#tablesBelow(this.#root, ROOT_LEVEL);
+  cursor(start: Vpn, end: Vpn): PageCursor {
+    return new PageCursor(this, start, end);
   }
 
-  /** Drops the reference of every leaf and frees every table. Closing twice does nothing. */
+  batch(): TlbBatch {
+    return new TlbBatch(this.memory, this.tlb, this.tlbContext);
+  }
+
+  shareWrites(start: Vpn, end: Vpn): void {
+    this.isolate(start, end);
+    for (let page = this.nextMapped(start, end); page !== -1;) {
+      const slot = this.#tree.found;
+      const pages = pagesAt(this.#tree.level);
+      const pte = this.memory.words[slot >>> 2]!;
+      if ((pte & PTE_W) !== 0) {
+        const shared = sharedPte(pte) >>> 0;
+        moveShares(this.memory, pte, shared, pages);
+        this.memory.words[slot >>> 2] = shared;
+      }
+      page = this.nextMapped(page + pages, end);
+    }
+    this.tlb.flushWrites(this.tlbContext);
+  }
+
+  leafPages(page: Vpn): number {
+    const slot = this.#tree.slot(page);
+    if (slot === NO_SLOT || this.memory.words[slot >>> 2] === 0) return 0;
+    return pagesAt(this.#tree.level);
+  }
+
+  /** Splits the superpage that holds a page, if one does, down to pages. @throws OutOfMemory */
+  split(page: Vpn): void {
+    this.#tree.split(page, 0);
+  }
+
+  /**
+   * Merges the entries around a page into a superpage, and those into a greater one, as far as they are
+   * contiguous and have equal flags. @returns whether any were.
+   */
+  merge(page: Vpn): boolean {
+    if (!this.#tree.merge(page)) return false;
+    this.#tree.merge(page);
+    return true;
+  }
+
+  isolate(start: Vpn, end: Vpn): () => void {
+    const levels: number[] = [];
+    const undo = (): void => {
+      // The last first: both edges may lie in one gigapage.
+      for (const edge of [end, start].slice(-levels.length)) {
+        for (let level = levels.pop()!; level > 0; level--) this.#tree.merge(edge);
+      }
+      levels.length = 0;
+    };
+    try {
+      for (const edge of [start, end]) levels.push(this.#splitAt(edge));
+    } catch (error) {
+      undo();
+      throw error;
+    }
+    return undo;
+  }
+
+  unmapLeaf(page: Vpn, batch?: TlbBatch): number {
+    const slot = this.#leafSlot(page);
+    if (slot === NO_SLOT) return 0;
+    const pages = pagesAt(this.#tree.level);
+    const pte = this.memory.words[slot >>> 2]!;
+    moveShares(this.memory, pte, 0, pages);
+    this.#tree.clear(slot, page);
+    this.#forget(page, pages, batch);
+    return pte;
+  }
+
+  protectLeaf(page: Vpn, flags: number, batch?: TlbBatch): number {
+    const slot = this.#leafSlot(page);
+    if (slot === NO_SLOT) throw notMapped(page);
+    if ((flags & PTE_RIGHTS) === 0) throw new InvalidArgument(`page ${hex(page)} would have no right left`);
+    const pages = pagesAt(this.#tree.level);
+    const old = this.memory.words[slot >>> 2]!;
+    const pte = makePte(pteFrame(old), (flags & PTE_FLAGS) | PTE_V);
+    moveShares(this.memory, old, pte, pages);
+    this.memory.words[slot >>> 2] = pte;
+    this.#forget(page, pages, batch);
+    return old;
+  }
+
+  /** The frames of this table's own tables, the root first: what an audit counts. */
+  tables(): Generator<FrameNumber> {
+    return this.#tree.tables();
+  }
+
   close(): void {
-    if (this.#root === NO_FRAME) return;
+    if (this.root === NO_FRAME) return;
     this.tlb.flushSpace(this.tlbContext);
-    this.#closeBelow(this.#root, ROOT_LEVEL);
-    this.#root = NO_FRAME;
+    this.#tree.close((pte, pages) => {
+      moveShares(this.memory, pte, 0, pages);
+      const first = pteFrame(pte);
+      for (let index = 0; index < pages; index++) this.memory.release(frameNumber(first + index));
+    });
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** The first mapped page in `page … end - 1`, or -1. */
-  #nextMapped(page: number, end: number): number {
-    const words = this.memory.words;
-    const last = this.#root === NO_FRAME ? 0 : Math.min(end, MAX_PAGES);
-    let at = page;
-    while (at < last) {
-      const middle = words[entryAddress(this.#root, vpn(at), 2) >>> 2]!;
-      if (middle === 0) {
-        at = nextMultiple(at, ENTRIES * ENTRIES);
-        continue;
-      }
-      const leaf = words[entryAddress(pteFrame(middle), vpn(at), 1) >>> 2]!;
-      const tableEnd = Math.min(last, nextMultiple(at, ENTRIES));
-      if (leaf === 0) {
-        at = tableEnd;
-        continue;
-      }
-      const table = frameStart(pteFrame(leaf)) >>> 2;
-      for (; at < tableEnd; at++) {
-        if (words[table + (at % ENTRIES) * 2] !== 0) return at;
-      }
-    }
-    return -1;
+  /** The entry in a slot that `#tree.slot(page)` has just found, as if no superpage held the page. */
+  #entryAt(slot: PhysAddr, page: Vpn): number {
+    const pte = this.memory.words[slot >>> 2]!;
+    const low = page & (pagesAt(this.#tree.level) - 1);
+    return low === 0 ? pte : (pte + makePte(frameNumber(low), 0)) >>> 0;
   }
 
-  #closeBelow(table: FrameNumber, level: number): void {
-    const first = frameStart(table) >>> 2;
-    for (let index = first; index < first + ENTRIES * 2; index += 2) {
-      const pte = this.memory.words[index]!;
-      if (pte === 0) continue;
-      if (level === 0) this.memory.release(pteFrame(pte));
-      else this.#closeBelow(pteFrame(pte), level - 1);
+  /** The slot of the leaf entry that begins with a page; NO_SLOT where there is none. */
+  #leafSlot(page: Vpn): PhysAddr {
+    const slot = this.#tree.slot(page);
+    if (slot === NO_SLOT || this.memory.words[slot >>> 2] === 0) return NO_SLOT;
+    if (page % pagesAt(this.#tree.level) !== 0) {
+      throw new InvalidArgument(`page ${hex(page)} is inside a superpage`);
     }
-    this.memory.release(table);
+    return slot;
   }
 
-  *#tablesBelow(table: FrameNumber, level: number): Generator<FrameNumber> {
-    yield table;
-    if (level === 0) return;
-    const first = frameStart(table) >>> 2;
-    for (let index = first; index < first + ENTRIES * 2; index += 2) {
-      const pte = this.memory.words[index]!;
-      if (pte !== 0) yield* this.#tablesBelow(pteFrame(pte), level - 1);
+  /** Splits the superpage that holds both a page and the one before it. @returns by how many levels. */
+  #splitAt(page: Vpn): number {
+    if (page >= MAX_PAGES || this.#tree.slot(page) === NO_SLOT) return 0;
+    const before = this.#tree.level;
+    if (page % pagesAt(before) === 0) return 0;
+    const after = page % pagesAt(1) === 0 ? 1 : 0;
+    this.#tree.split(page, after);
+    return before - after;
+  }
+
+  #splitOrUndo(page: Vpn, pte: number, old: number): void {
+    try {
+      this.#tree.split(page, 0);
+    } catch (error) {
+      moveShares(this.memory, pte, old);
+      throw error;
     }
   }
 
-  /** Finds the page's leaf entry, making the tables on its path. Out of memory undoes what it made. */
-  #slotForMap(page: Vpn): PhysAddr {
-    let table = this.#root;
-    for (let level = ROOT_LEVEL; level > 0; level--) {
-      const address = entryAddress(table, page, level);
-      let pte = this.memory.words[address >>> 2]!;
-      if (pte === 0) {
-        try {
-          pte = makePte(this.#newTable(), PTE_V);
-        } catch (error) {
-          this.#freeEmptyTables(page);
-          throw error;
-        }
-        this.memory.words[address >>> 2] = pte;
-        this.#addEntries(table, 1);
-      }
-      table = pteFrame(pte);
+  #forget(page: Vpn, pages: number, batch: TlbBatch | undefined): void {
+    if (batch !== undefined) {
+      batch.forget(page, pages);
+    } else if (pages === 1) {
+      this.tlb.flushPage(this.tlbContext, page);
+    } else {
+      this.tlb.flushSpace(this.tlbContext);
     }
-    return entryAddress(table, page, 0);
-  }
-
-  #newTable(): FrameNumber {
-    const table = this.memory.allocate(Usage.PageTable);
-    this.memory.zero(table);
-    return table;
-  }
-
-  /** Frees the tables on a page's path that hold nothing, from the leaf table up; never the root. */
-  #freeEmptyTables(page: Vpn): void {
-    const path: FrameNumber[] = [this.#root];
-    for (let level = ROOT_LEVEL; level > 0; level--) {
-      const pte = this.memory.words[entryAddress(path.at(-1)!, page, level) >>> 2]!;
-      if (pte === 0) break;
-      path.push(pteFrame(pte));
-    }
-    while (path.length > 1 && this.#entries(path.at(-1)!) === 0) {
-      const empty = path.pop()!;
-      const parent = path.at(-1)!;
-      const level = ROOT_LEVEL + 1 - path.length;
-      this.memory.words[entryAddress(parent, page, level) >>> 2] = 0;
-      this.#addEntries(parent, -1);
-      this.memory.release(empty);
-    }
-  }
-
-  #entries(table: FrameNumber): number {
-    return this.memory.words[(this.memory.metadata(table) + METADATA_ENTRIES) >>> 2]!;
-  }
-
-  #addEntries(table: FrameNumber, change: 1 | -1): void {
-    this.memory.words[(this.memory.metadata(table) + METADATA_ENTRIES) >>> 2]! += change;
   }
 }
 
-const checkPage = (page: Vpn): void => {
-  if (!Number.isInteger(page) || page < 0 || page >= MAX_PAGES) {
-    throw new InvalidArgument(`page ${page} is not in the user half of Sv39 (0 to 2^26 - 1)`);
-  }
-};
-
-/** The address of the entry of `table`, at `level`, that leads to `page`. */
-const entryAddress = (table: FrameNumber, page: Vpn, level: number): PhysAddr =>
-  physAddr(frameStart(table) + ((page >>> (level * LEVEL_BITS)) & (ENTRIES - 1)) * PTE_BYTES);
-
-const nextMultiple = (value: number, step: number): number => (Math.floor(value / step) + 1) * step;
+const notMapped = (page: Vpn): HolsteinError =>
+  new HolsteinError('ENOENT', `page ${hex(page)} is not mapped`);

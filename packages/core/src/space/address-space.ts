@@ -25,33 +25,27 @@ import {
 } from '../frame/index.js';
 import {
   type Access,
-  makePte,
+  CowExt,
+  type FaultFailure,
+  type FaultOutcome,
   MAX_PAGES,
   MAXVA,
+  OUT_OF_MEMORY,
+  PROTECTION,
   PTE_A,
   PTE_COW,
   PTE_D,
-  PTE_FLAGS,
   PTE_RIGHTS,
   PTE_U,
   PTE_W,
   pteFrame,
   REQUIRED_BITS,
   Sv39PageTable,
-} from '../paging/index.js';
-import {
-  COPIED,
-  type FaultFailure,
-  faultName,
-  type FaultOutcome,
-  OUT_OF_MEMORY,
-  PRESENT,
-  PROTECTION,
-  REUSED,
   UNMAPPED,
   ZERO_FILLED,
   ZERO_MAPPED,
-} from './fault.js';
+} from '../paging/index.js';
+import { faultName } from './fault.js';
 import { forkEagerly, forkPages } from './fork.js';
 import { formatRange, type Mapping, MappingList, type Protection } from './mapping.js';
 import type { VirtualMemory } from './virtual-memory.js';
@@ -71,6 +65,8 @@ export class AddressSpace implements Disposable {
   readonly virtualMemory: VirtualMemory;
   readonly memory: PhysicalMemory;
   readonly table: Sv39PageTable;
+  /** What shares this table's pages in a fork, and copies them when they are written. @internal */
+  readonly copyOnWrite: CowExt<Sv39PageTable>;
   #mappings = new MappingList();
   readonly #closed: (space: AddressSpace) => void;
 
@@ -78,7 +74,9 @@ export class AddressSpace implements Disposable {
   constructor(virtualMemory: VirtualMemory, closed: (space: AddressSpace) => void) {
     this.virtualMemory = virtualMemory;
     this.memory = virtualMemory.memory;
-    this.table = new Sv39PageTable(this.memory, virtualMemory.tlb);
+    this.table = new Sv39PageTable(this.memory, virtualMemory.tlb, { updates: virtualMemory.updates });
+    // The virtual memory holds a reference to the zero frame, so nobody is ever its only owner.
+    this.copyOnWrite = new CowExt(this.table, { zeroFrame: virtualMemory.zeroFrame });
     this.#closed = closed;
   }
 
@@ -105,10 +103,7 @@ export class AddressSpace implements Disposable {
   unmap(at: VirtAddr, lengthBytes: number): void {
     const [start, end] = pageRange(at, lengthBytes);
     this.#mappings.remove(start, end);
-    const { table } = this;
-    for (const page of table.mappedPages(start, end)) {
-      this.memory.release(pteFrame(table.unmap(page)));
-    }
+    this.table.cursor(start, end).unmap();
   }
 
   /**
@@ -120,12 +115,13 @@ export class AddressSpace implements Disposable {
     const [start, end] = pageRange(at, lengthBytes);
     this.#mappings.protect(start, end, protection);
     const { table } = this;
+    using batch = table.batch();
     for (const page of table.mappedPages(start, end)) {
       const { rights } = this.#mappings.find(page)!;
       const pte = table.entry(page);
       const kept = pte & ~(PTE_RIGHTS | PTE_U | PTE_COW);
       const mark = (rights & PTE_W) === 0 ? 0 : (pte & PTE_W) !== 0 ? PTE_W : PTE_COW;
-      table.replace(page, kept | (rights & ~PTE_W) | mark);
+      table.protectLeaf(page, kept | (rights & ~PTE_W) | mark, batch);
     }
   }
 
@@ -222,32 +218,14 @@ export class AddressSpace implements Disposable {
         else this.#mapZeroFrame(page, mapping);
         return access === 'write' ? ZERO_FILLED : ZERO_MAPPED;
       }
-      if ((pte & required) === required) return PRESENT;
+      if ((pte & required) === required) return this.copyOnWrite.handlePageFault(page, access);
       // An entry grants what its mapping does, but for the right to write (audit.ts).
       if (access !== 'write') throw new Error(`page ${hex(page)} grants less than its mapping`);
-      return this.#breakCow(page, pte);
+      return this.copyOnWrite.breakSharing(page, pte);
     } catch (error) {
       if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
       throw error;
     }
-  }
-
-  /** Makes a COW page writable: in place where its frame has no other owner, else in a copy. */
-  #breakCow(page: Vpn, pte: number): FaultOutcome {
-    const shared = pteFrame(pte);
-    const flags = (pte & PTE_FLAGS & ~PTE_COW) | PTE_W;
-    // The virtual memory holds a reference to the zero frame, so nobody is ever its only owner.
-    if (this.memory.count(shared) === 1) {
-      this.table.replace(page, makePte(shared, flags));
-      return REUSED;
-    }
-    const own = this.memory.allocate(Usage.Frame);
-    const isZero = shared === this.virtualMemory.zeroFrame;
-    if (isZero) this.memory.zero(own);
-    else this.memory.copy(shared, own);
-    this.table.replace(page, makePte(own, flags));
-    this.memory.release(shared);
-    return isZero ? ZERO_FILLED : COPIED;
   }
 
   #mapZeros(page: Vpn, mapping: Mapping): void {

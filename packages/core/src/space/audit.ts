@@ -5,20 +5,43 @@ import {
   MAX_PAGES,
   PTE_COW,
   PTE_R,
+  PTE_READONLY_SHARED,
   PTE_RIGHTS,
   PTE_U,
   PTE_V,
   PTE_W,
   pteFrame,
-  REQUIRED_BITS,
+  staleLines,
 } from '../paging/index.js';
 import type { AddressSpace } from './address-space.js';
 
+/** What the frames should count, recounted: an item for each frame. */
+export class ExpectedCounts {
+  readonly references: Uint32Array;
+  /** Entries that name the frame "readonly and shared", and "writable and shared" (paging/shares.ts). */
+  readonly readShares: Uint32Array;
+  readonly writeShares: Uint32Array;
+
+  constructor(frames: number) {
+    this.references = new Uint32Array(frames);
+    this.readShares = new Uint32Array(frames);
+    this.writeShares = new Uint32Array(frames);
+  }
+
+  /** Counts a leaf entry. */
+  add(pte: number): void {
+    const frame = pteFrame(pte);
+    this.references[frame]!++;
+    if ((pte & PTE_READONLY_SHARED) !== 0) this.readShares[frame]!++;
+    if ((pte & PTE_COW) !== 0) this.writeShares[frame]!++;
+  }
+}
+
 /**
- * Adds the references that a space holds to `expected`, a count for every frame.
+ * Adds the references that a space holds, and the shares of its entries, to `expected`.
  * @returns a line for each thing that is wrong with the space.
  */
-export const auditSpace = (space: AddressSpace, expected: Uint32Array): string[] => {
+export const auditSpace = (space: AddressSpace, expected: ExpectedCounts): string[] => {
   const problems: string[] = [];
   const { memory, table } = space;
   const usageShouldBe = (frame: FrameNumber, what: string, ...usages: Usage[]): void => {
@@ -27,27 +50,18 @@ export const auditSpace = (space: AddressSpace, expected: Uint32Array): string[]
     }
   };
   for (const frame of table.tables()) {
-    expected[frame]! += 1;
+    expected.references[frame]!++;
     usageShouldBe(frame, 'a page table', Usage.PageTable);
   }
   for (const page of table.mappedPages(vpn(0), vpn(MAX_PAGES))) {
     const pte = table.entry(page);
     const frame = pteFrame(pte);
-    expected[frame]! += 1;
+    expected.add(pte);
     const what = `page ${hex(pageStart(page))} (${formatPte(pte)})`;
     usageShouldBe(frame, what, Usage.Frame, Usage.Kernel);
     problems.push(...auditEntry(space, page, pte).map((problem) => `${what}: ${problem}`));
   }
-  for (const line of table.tlb.lines(table.tlbContext)) {
-    const pte = table.entry(line.page);
-    const required = REQUIRED_BITS[line.access];
-    if ((pte & required) !== required || pteFrame(pte) !== line.frame) {
-      problems.push(
-        `the TLB grants ${line.access} of page ${hex(pageStart(line.page))} in frame ${hex(line.frame)}, ` +
-          `the page table says ${formatPte(pte)}`,
-      );
-    }
-  }
+  problems.push(...staleLines(table));
   return problems;
 };
 

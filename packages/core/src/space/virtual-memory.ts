@@ -11,9 +11,17 @@ import {
   Usage,
   usageName,
 } from '../frame/index.js';
-import { Tlb, TLB_BYTES, TLB_START } from '../paging/index.js';
+import {
+  readShares,
+  type Sv39Options,
+  Tlb,
+  TLB_BYTES,
+  TLB_START,
+  type UsedBitUpdates,
+  writeShares,
+} from '../paging/index.js';
 import { AddressSpace } from './address-space.js';
-import { auditSpace } from './audit.js';
+import { auditSpace, ExpectedCounts } from './audit.js';
 import { FAULT_NAMES, type FaultName } from './fault.js';
 
 /** Counts since the virtual memory was made. Pages are 4096 bytes. */
@@ -32,6 +40,7 @@ export interface SpaceStatistics {
 export class VirtualMemory implements Disposable {
   readonly memory: PhysicalMemory;
   readonly tlb: Tlb;
+  readonly updates: UsedBitUpdates;
   /** A frame of zeros that every read of untouched anonymous memory shares. This object holds a reference. */
   readonly zeroFrame: FrameNumber;
   /** The address spaces that are not closed. */
@@ -60,9 +69,13 @@ export class VirtualMemory implements Disposable {
     return new VirtualMemory(memory, new Tlb(memory));
   }
 
-  /** @throws OutOfMemory where there is no frame for the zero frame. */
-  constructor(memory: PhysicalMemory, tlb: Tlb) {
+  /**
+   * @param options.updates who sets A and D in entries: the hart's walk, as unless told, or this, after a fault.
+   * @throws OutOfMemory where there is no frame for the zero frame.
+   */
+  constructor(memory: PhysicalMemory, tlb: Tlb, { updates = 'hardware' }: Sv39Options = {}) {
     this.memory = memory;
+    this.updates = updates;
     this.tlb = tlb;
     this.spaces = this.#spaces;
     this.zeroFrame = memory.allocate(Usage.Kernel);
@@ -99,20 +112,23 @@ export class VirtualMemory implements Disposable {
    */
   audit(holders: Iterable<FrameNumber> = []): string[] {
     const problems = this.memory.audit();
-    const expected = new Uint32Array(this.memory.totalFrames);
-    for (let frame = 0; frame < this.memory.firstAllocatable; frame++) expected[frame] = 1;
-    if (!this.#closed) expected[this.zeroFrame]! += 1;
-    for (const frame of holders) expected[frame]! += 1;
+    const expected = new ExpectedCounts(this.memory.totalFrames);
+    const { references } = expected;
+    for (let frame = 0; frame < this.memory.firstAllocatable; frame++) references[frame] = 1;
+    if (!this.#closed) references[this.zeroFrame]!++;
+    for (const frame of holders) references[frame]!++;
     for (const space of this.#spaces) problems.push(...auditSpace(space, expected));
     for (let index = 0; index < this.memory.totalFrames; index++) {
       const frame = frameNumber(index);
       const count = this.memory.count(frame);
-      if (count !== expected[index]) {
-        problems.push(
-          `frame ${hex(index)} (${usageName(this.memory.usage(frame))}) counts ${count} references, ` +
-            `${expected[index]} were found`,
-        );
+      const what = `frame ${hex(index)} (${usageName(this.memory.usage(frame))}) counts`;
+      if (count !== references[index]) {
+        problems.push(`${what} ${count} references, ${references[index]} were found`);
       }
+      if (count === 0) continue;
+      const shares = `${readShares(this.memory, frame)} read and ${writeShares(this.memory, frame)} write shares`;
+      const found = `${expected.readShares[index]} read and ${expected.writeShares[index]} write shares`;
+      if (shares !== found) problems.push(`${what} ${shares}, ${found} were found`);
     }
     return problems;
   }

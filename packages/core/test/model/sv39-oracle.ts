@@ -14,25 +14,41 @@ const bits = (value: bigint, high: number, low: number): bigint =>
 
 export interface Translation {
   readonly physicalAddress: bigint;
-  /** Where the leaf entry lies, and what a hart with Svadu makes of it. */
+  /** 0 for a page, 1 for a megapage, 2 for a gigapage. */
+  readonly level: number;
+  /** Where the leaf entry lies, and what it is after the access. */
   readonly entryAddress: bigint;
   readonly entryAfter: bigint;
 }
 
+export interface Fault {
+  readonly fault: 'page' | 'access';
+  readonly why: string;
+}
+
+export interface OracleOptions {
+  /** What step 7 does where A, or D for a write, is clear: sets them (Svadu) or faults (Svade). */
+  readonly updates: 'hardware' | 'fault';
+}
+
+const page = (why: string): Fault => ({ fault: 'page', why });
+const access = (why: string): Fault => ({ fault: 'access', why });
+
 /**
  * Translates for user mode.
  * @param root the physical page number that satp holds.
- * @returns why the access raises a page fault, where it does.
  */
 export const translateAsSpecified = (
   ram: DataView,
   root: bigint,
   virtualAddress: bigint,
-  access: 'read' | 'write' | 'execute',
-): Translation | string => {
+  kind: 'read' | 'write' | 'execute',
+  { updates }: OracleOptions = { updates: 'hardware' },
+): Translation | Fault => {
+  const inRam = (address: bigint): boolean => address < BigInt(ram.byteLength);
   // 4.4.1: bits 63 to 39 must all equal bit 38.
   const high = bits(virtualAddress, 63, 38);
-  if (high !== 0n && high !== (1n << 26n) - 1n) return 'the address is not canonical';
+  if (high !== 0n && high !== (1n << 26n) - 1n) return page('the address is not canonical');
   const vpn = [bits(virtualAddress, 20, 12), bits(virtualAddress, 29, 21), bits(virtualAddress, 38, 30)];
 
   // 1.
@@ -41,30 +57,37 @@ export const translateAsSpecified = (
   for (;;) {
     // 2.
     const address = a + vpn[i]! * PTESIZE;
+    if (!inRam(address)) return access('the table is not in RAM');
     const pte = ram.getBigUint64(Number(address), true);
     const [v, r, w, x, u] = [0, 1, 2, 3, 4].map((number) => bit(pte, number));
-    // 3.
-    if (!v || (!r && w)) return 'the entry is not valid';
-    if (bits(pte, 63, 54) !== 0n) return 'a reserved bit is set';
+    // 3. Bits 63 and 62 to 61 belong to extensions that are not there (Svnapot, Svpbmt).
+    if (!v || (!r && w)) return page('the entry is not valid');
+    if (bits(pte, 63, 54) !== 0n) return page('a reserved bit is set');
     const ppn = bits(pte, 53, 10);
-    // 4.
+    // 4. With 4.4.1: D, A and U are reserved in non-leaf entries.
     if (!r && !x) {
-      if (u || bit(pte, 6) || bit(pte, 7)) return 'a bit reserved in non-leaf entries is set';
+      if (u || bit(pte, 6) || bit(pte, 7)) return page('a bit reserved in non-leaf entries is set');
       i--;
-      if (i < 0) return 'there is no leaf entry';
+      if (i < 0) return page('there is no leaf entry');
       a = ppn * PAGESIZE;
       continue;
     }
     // 5.
-    const granted = { read: r, write: w, execute: x }[access];
-    if (!u || !granted) return 'the access is not allowed';
+    const granted = { read: r, write: w, execute: x }[kind];
+    if (!u) return page("the page is the supervisor's");
+    if (!granted) return page('the access is not allowed');
     // 6.
-    if (i > 0 && bits(ppn, 9 * i - 1, 0) !== 0n) return 'the superpage is misaligned';
+    if (i > 0 && bits(ppn, 9 * i - 1, 0) !== 0n) return page('the superpage is misaligned');
     // 7.
-    const entryAfter = pte | (1n << 6n) | (access === 'write' ? 1n << 7n : 0n);
+    const entryAfter = pte | (1n << 6n) | (kind === 'write' ? 1n << 7n : 0n);
+    if (entryAfter !== pte && updates === 'fault') return page('A or D is clear');
     // 8.
     const low = bits(virtualAddress, 12 + 9 * i - 1, 0);
     const mask = (1n << BigInt(9 * i)) - 1n;
-    return { physicalAddress: (ppn & ~mask) * PAGESIZE + low, entryAddress: address, entryAfter };
+    const physicalAddress = (ppn & ~mask) * PAGESIZE + low;
+    // 3.6: the attributes of physical memory are checked last. The access is not made, so D must not be
+    // set, and A need not be: holstein sets neither.
+    if (!inRam(physicalAddress)) return access('the page is not in RAM');
+    return { physicalAddress, level: i, entryAddress: address, entryAfter };
   }
 };

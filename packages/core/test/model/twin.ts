@@ -17,6 +17,7 @@ import {
   TLB_LINE_BYTES,
   TLB_LINES,
   TLB_OFFSETS,
+  type UsedBitUpdates,
 } from '../../src/paging/index.js';
 import { type AddressSpace, copyIn, copyInString, copyOut, type Protection } from '../../src/space/index.js';
 import { EagerSpace, type MapResult } from './eager-space.js';
@@ -67,6 +68,8 @@ export interface TwinOptions {
   readonly sizeBytes: number;
   /** Run every operation with each of its allocations failed first. */
   readonly failAllocations?: boolean;
+  /** Who sets A and D: the walk, or the kernel after a fault. */
+  readonly updates?: UsedBitUpdates;
 }
 
 type Result =
@@ -86,8 +89,8 @@ export class Twin implements Disposable {
   readonly results = new Map<string, number>();
   readonly #failAllocations: boolean;
 
-  constructor({ sizeBytes, failAllocations = false }: TwinOptions) {
-    this.world = new World(sizeBytes);
+  constructor({ sizeBytes, failAllocations = false, updates = 'hardware' }: TwinOptions) {
+    this.world = new World(sizeBytes, { updates });
     this.#failAllocations = failAllocations;
   }
 

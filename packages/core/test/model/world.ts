@@ -13,7 +13,7 @@ import {
   vpn,
 } from '../../src/frame/index.js';
 import type { AllocatableUsage } from '../../src/frame/index.js';
-import { MAX_PAGES, pteFrame, Tlb, TLB_BYTES } from '../../src/paging/index.js';
+import { MAX_PAGES, pteFrame, type Sv39Options, Tlb, TLB_BYTES } from '../../src/paging/index.js';
 import { type AddressSpace, formatMapping, VirtualMemory } from '../../src/space/index.js';
 
 const TLB_START = physAddr(PAGE_SIZE);
@@ -43,11 +43,11 @@ export class World implements Disposable {
   readonly held: FrameNumber[] = [];
   readonly #freeAtFirst: number;
 
-  constructor(sizeBytes?: number) {
+  constructor(sizeBytes?: number, options?: Sv39Options) {
     this.memory = makeMemory(sizeBytes);
     this.#freeAtFirst = this.memory.freeFrames;
     this.tlb = makeTlb(this.memory);
-    this.virtualMemory = new VirtualMemory(this.memory, this.tlb);
+    this.virtualMemory = new VirtualMemory(this.memory, this.tlb, options);
   }
 
   space(): AddressSpace {

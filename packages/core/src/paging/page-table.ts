@@ -1,0 +1,132 @@
+/**
+ * The page table, whatever it is made of: `Sv39PageTable` in RAM, or a `MockPageTable`. It maps pages of
+ * the user half to frames, and holds an entry (pte.ts) for each.
+ *
+ * Ownership: an entry owns one reference to the frame that it names. `map` takes over the caller's,
+ * `unmap` hands it back, `replace` swaps one for another, `close` drops all that are left. An entry that
+ * covers several pages (a superpage) owns one reference to each of the frames that it covers, so it can
+ * be split, merged, and unmapped in part, and no count changes.
+ *
+ * Whatever changes an entry also keeps the counts of shares (shares.ts), and flushes what a TLB may hold
+ * of it before it returns, or hands it to the batch that it was given.
+ *
+ * `entry`, `replace`, `unmap` and `protect` are about one page of 4096 bytes, superpage or not.
+ */
+import { hex, InvalidArgument, type FrameNumber, type PhysicalMemory, type Vpn } from '../frame/index.js';
+import type { PageCursor } from './cursor.js';
+import type { PageTableEntry } from './page-table-entry.js';
+import type { Access } from './pte.js';
+import type { TlbBatch } from './tlb-batch.js';
+
+/** One more than the highest address of the user half of Sv39 (xv6's MAXVA): 2^38. */
+export const MAXVA = 2 ** 38;
+/** Pages below MAXVA. */
+export const MAX_PAGES = 2 ** 26;
+
+/** Who sets A and D: the hardware's walk (Svadu), or the kernel when a walk faults for want of them (Svade). */
+export type UsedBitUpdates = 'hardware' | 'fault';
+
+export interface PageTable extends Disposable {
+  readonly memory: PhysicalMemory;
+  /** Who sets A and D: `translate`, or whoever resolves the fault that it answers where they are wanting. */
+  readonly updates: UsedBitUpdates;
+
+  /**
+   * Maps a page that is not mapped. The table takes over the caller's reference to `frame`.
+   * @param flags PTE bits other than V and the frame.
+   * @throws HolsteinError EEXIST where the page is mapped; OutOfMemory where a table is wanting;
+   *   HolsteinError EOVERFLOW where the frame's shares cannot be counted; InvalidArgument for a page
+   *   beyond MAXVA, flags without rights, a frame that can't be, or a table that is closed. The table is
+   *   then as it was, and the reference still the caller's.
+   */
+  map(page: Vpn, frame: FrameNumber, flags: number): void;
+
+  /**
+   * Takes a page's mapping away.
+   * @returns the entry that was there, whose frame's reference is now the caller's; 0 where there was none.
+   * @throws OutOfMemory where a superpage has to be split, and then nothing has changed.
+   */
+  unmap(page: Vpn): number;
+
+  /**
+   * Changes a mapped page's entry: its flags, its frame, or both. Where the frame changes, the new one's
+   * reference becomes the table's and the old one's the caller's.
+   * @param pte a valid leaf entry, whole.
+   * @returns the old entry.
+   * @throws HolsteinError ENOENT where the page is not mapped; InvalidArgument for an entry that is no
+   *   valid leaf; EOVERFLOW and OutOfMemory as `map`. Nothing has changed then.
+   */
+  replace(page: Vpn, pte: number): number;
+
+  /** Changes a mapped page's flags. @returns the old entry. @throws as `replace` */
+  protect(page: Vpn, flags: number): number;
+
+  /** The page's leaf entry, as if no superpage held it; 0 where the page is not mapped. */
+  entry(page: Vpn): number;
+
+  /** The same as an object; undefined where the page is not mapped. */
+  getEntry(page: Vpn): PageTableEntry | undefined;
+
+  /**
+   * What the hardware's walk finds for user mode: checks the rights, and sets A, and D for a write.
+   * @returns the frame; NO_FRAME where a hart would take a fault.
+   */
+  translate(page: Vpn, access: Access): FrameNumber;
+
+  /** The first mapped page in `start … end - 1`, or -1. */
+  nextMapped(start: number, end: number): number;
+
+  /**
+   * The mapped pages in `start … end - 1`, in order, passing over what no table covers. The table may be
+   * changed between steps.
+   */
+  mappedPages(start: Vpn, end: Vpn): Iterable<Vpn>;
+
+  /** A cursor over `start … end - 1`, for changes of whole ranges. */
+  cursor(start: Vpn, end: Vpn): PageCursor;
+
+  /**
+   * Takes the right to write from a range that is about to be shared: every W becomes COW, one flush follows.
+   * @throws OutOfMemory where a superpage on the range's edge can't be split; nothing has changed then.
+   */
+  shareWrites(start: Vpn, end: Vpn): void;
+
+  /** A batch whose flush is this table's. */
+  batch(): TlbBatch;
+
+  /** How many pages the leaf entry that holds a page covers: 1, 512 or 262144; 0 where there is none. */
+  leafPages(page: Vpn): number;
+
+  /**
+   * Splits what straddles the range's edges, so that every leaf entry lies inside or outside of it.
+   * @returns what puts the superpages that it split together again.
+   * @throws OutOfMemory, and then nothing is split.
+   */
+  isolate(start: Vpn, end: Vpn): () => void;
+
+  /**
+   * Takes the leaf entry away that begins with `page`, superpage or not.
+   * @returns it; the references to all frames that it covers are now the caller's.
+   */
+  unmapLeaf(page: Vpn, batch?: TlbBatch): number;
+
+  /** Changes the flags of the leaf entry that begins with `page`. @returns the old entry. */
+  protectLeaf(page: Vpn, flags: number, batch?: TlbBatch): number;
+
+  /** Drops every reference and every table. Closing twice does nothing. */
+  close(): void;
+}
+
+/** @throws InvalidArgument where a page is not of the user half. */
+export const checkPage = (page: Vpn): void => {
+  if (!Number.isInteger(page) || page < 0 || page >= MAX_PAGES) {
+    throw new InvalidArgument(`page ${page} is not in the user half of Sv39 (0 to 2^26 - 1)`);
+  }
+};
+
+/** @throws InvalidArgument where `frames` frames from `frame` on are not all in RAM. */
+export const checkFrame = (memory: PhysicalMemory, frame: FrameNumber, frames = 1): void => {
+  if (!Number.isInteger(frame) || frame < 0 || frame + frames > memory.totalFrames) {
+    throw new InvalidArgument(`there is no frame ${hex(frame)} (RAM has ${memory.totalFrames})`);
+  }
+};

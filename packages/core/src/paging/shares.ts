@@ -1,0 +1,105 @@
+/**
+ * How often a frame is shared: the number of entries that name it "readonly and shared" and "writable and
+ * shared", over all page tables (seed 000's `FrameRcMap`).
+ *
+ * The counts lie in the frame's metadata slot and are a view of the entries: whoever writes, replaces or
+ * removes an entry tells `moveShares`, so no way of mapping goes round them, and a frame that is in no
+ * shared entry has no row that could be left behind. Every entry owns a reference to its frame, so a
+ * count of shares is never above the frame's count of references.
+ *
+ * Only frames of usage Frame and Kernel have the two counts; no other may be marked shared.
+ */
+import {
+  FrameReferenceError,
+  frameNumber,
+  type FrameNumber,
+  hex,
+  HolsteinError,
+  InvalidArgument,
+  METADATA_READ_SHARES,
+  METADATA_WRITE_SHARES,
+  type PhysicalMemory,
+  Usage,
+  usageName,
+} from '../frame/index.js';
+import { PTE_COW, PTE_READONLY_SHARED, PTE_SHARED, pteFrame } from './pte.js';
+
+const MAX_SHARES = 0xffff_ffff;
+
+/** Entries, in all tables, that name a frame "readonly and shared". */
+export const readShares = (memory: PhysicalMemory, frame: FrameNumber): number =>
+  hasShares(memory, frame) ? memory.words[wordOf(memory, frame, METADATA_READ_SHARES)]! : 0;
+
+/** Entries, in all tables, that name a frame "writable and shared". */
+export const writeShares = (memory: PhysicalMemory, frame: FrameNumber): number =>
+  hasShares(memory, frame) ? memory.words[wordOf(memory, frame, METADATA_WRITE_SHARES)]! : 0;
+
+/**
+ * Keeps the counts in step with an entry that is about to change.
+ * @param before the leaf entry as it is, 0 where there is none; `after` likewise, as it will be.
+ * @param pages how many frames, from the one that it names on, the entry covers.
+ * @throws HolsteinError EOVERFLOW where a count would pass 2^32 - 1; InvalidArgument for a frame that
+ *   cannot be shared. No count has changed then.
+ */
+export const moveShares = (memory: PhysicalMemory, before: number, after: number, pages = 1): void => {
+  const old = before & PTE_SHARED;
+  const next = after & PTE_SHARED;
+  const from = pteFrame(before);
+  const to = pteFrame(after);
+  const same = from === to;
+  const added = same ? next & ~old : next;
+  const removed = same ? old & ~next : old;
+  if (added !== 0) addToRun(memory, to, added, pages);
+  if (removed === 0) return;
+  for (let page = 0; page < pages; page++) subtract(memory, frameNumber(from + page), removed);
+};
+
+/** Adds to all of a run of frames, or to none. */
+const addToRun = (memory: PhysicalMemory, first: FrameNumber, marks: number, pages: number): void => {
+  let added = 0;
+  try {
+    for (; added < pages; added++) add(memory, frameNumber(first + added), marks);
+  } catch (error) {
+    while (added > 0) subtract(memory, frameNumber(first + --added), marks);
+    throw error;
+  }
+};
+
+const hasShares = (memory: PhysicalMemory, frame: FrameNumber): boolean => {
+  const usage = memory.usage(frame);
+  return usage === Usage.Frame || usage === Usage.Kernel;
+};
+
+const add = (memory: PhysicalMemory, frame: FrameNumber, marks: number): void => {
+  if (!hasShares(memory, frame)) {
+    throw new InvalidArgument(`frame ${hex(frame)} is ${usageName(memory.usage(frame))}: it is never shared`);
+  }
+  const { words } = memory;
+  const metadata = memory.metadata(frame);
+  const read = (metadata + METADATA_READ_SHARES) >>> 2;
+  const write = (metadata + METADATA_WRITE_SHARES) >>> 2;
+  const reads = words[read]! + ((marks & PTE_READONLY_SHARED) === 0 ? 0 : 1);
+  const writes = words[write]! + ((marks & PTE_COW) === 0 ? 0 : 1);
+  if (reads > MAX_SHARES || writes > MAX_SHARES) {
+    throw new HolsteinError('EOVERFLOW', `frame ${hex(frame)} is shared 2^32 - 1 times already`);
+  }
+  words[read] = reads;
+  words[write] = writes;
+};
+
+const subtract = (memory: PhysicalMemory, frame: FrameNumber, marks: number): void => {
+  const { words } = memory;
+  const metadata = memory.metadata(frame);
+  const read = (metadata + METADATA_READ_SHARES) >>> 2;
+  const write = (metadata + METADATA_WRITE_SHARES) >>> 2;
+  const reads = words[read]! - ((marks & PTE_READONLY_SHARED) === 0 ? 0 : 1);
+  const writes = words[write]! - ((marks & PTE_COW) === 0 ? 0 : 1);
+  if (reads < 0 || writes < 0) {
+    throw new FrameReferenceError('EINVAL', `frame ${hex(frame)} counts fewer shares than entries have`);
+  }
+  words[read] = reads;
+  words[write] = writes;
+};
+
+const wordOf = (memory: PhysicalMemory, frame: FrameNumber, field: number): number =>
+  (memory.metadata(frame) + field) >>> 2;

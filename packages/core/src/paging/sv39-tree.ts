@@ -1,0 +1,324 @@
+/**
+ * The tree of an Sv39 table: three levels of 512 entries of eight bytes in RAM (privileged specification
+ * 20211203, section 4.4). It makes tables and frees them, finds leaf entries, splits superpages and merges
+ * them. It knows nothing of the references that leaves own, of shares or of the TLB: Sv39PageTable does.
+ *
+ *      virtual page number, 27 bits:   | 26 … 18: level 2, root | 17 … 9: level 1 | 8 … 0: level 0 |
+ *
+ *      an entry at level     2                1               0
+ *      as a leaf covers      gigapage, 2^18   megapage, 512   1 page
+ *      as a pointer names    a level 1 table  a level 0 table (reserved)
+ *
+ * Each table is a frame of usage PageTable that its parent entry owns; its slot's metadata has its level
+ * and how many of its entries are not empty. A table that becomes empty is freed, but never the root.
+ * Physical memory is under 4 GiB, so the high word of every entry here is zero (pte.ts).
+ */
+import {
+  type FrameNumber,
+  frameNumber,
+  frameOf,
+  frameStart,
+  hex,
+  HolsteinError,
+  METADATA_ENTRIES,
+  METADATA_LEVEL,
+  NO_FRAME,
+  type PhysAddr,
+  physAddr,
+  type PhysicalMemory,
+  Usage,
+  vpn,
+  type Vpn,
+} from '../frame/index.js';
+import { MAX_PAGES } from './page-table.js';
+import { makePte, PTE_RIGHTS, PTE_V, pteFrame } from './pte.js';
+
+/** 0 = a page of 4 KiB, 1 = a megapage of 2 MiB, 2 = a gigapage of 1 GiB. */
+export type Level = 0 | 1 | 2;
+
+export const ENTRIES = 512;
+export const LEVEL_BITS = 9;
+export const ROOT_LEVEL = 2;
+export const NO_SLOT = 0 as PhysAddr;
+const PTE_BYTES = 8;
+
+/** Pages, and frames, that a leaf entry at a level covers. */
+export const pagesAt = (level: number): number => 1 << (level * LEVEL_BITS);
+
+/** Where the entry of `table`, at `level`, that leads to `page` lies. */
+export const entryAddress = (table: FrameNumber, page: Vpn, level: number): PhysAddr =>
+  physAddr(frameStart(table) + ((page >>> (level * LEVEL_BITS)) & (ENTRIES - 1)) * PTE_BYTES);
+
+/** Whether a valid entry is a leaf: otherwise it names the next table. */
+export const isLeaf = (pte: number): boolean => (pte & PTE_RIGHTS) !== 0;
+
+export class Sv39Tree {
+  readonly memory: PhysicalMemory;
+  /** The root table's frame. NO_FRAME once the tree is closed. */
+  root: FrameNumber;
+  /** The level at which the last `slot`, `slotForMap` or `nextMapped` ended: a second answer that allocates nothing. */
+  level: Level = 0;
+  /** Where the entry lies that the last `nextMapped` found. */
+  found: PhysAddr = NO_SLOT;
+  /**
+   * The 512 pages whose level-0 table was found last, and that table: most operations are on neighbours.
+   * Forgotten whenever a table is freed.
+   */
+  #region = -1;
+  #regionTable: FrameNumber = NO_FRAME;
+
+  /** @throws OutOfMemory where there is no frame for the root table. */
+  constructor(memory: PhysicalMemory) {
+    this.memory = memory;
+    this.root = this.#newTable(ROOT_LEVEL);
+  }
+
+  /**
+   * Where a page's leaf entry lies, or the empty level-0 entry where it would; NO_SLOT where there is no
+   * table for it. `level` tells which.
+   */
+  slot(page: Vpn): PhysAddr {
+    if (page >>> 0 !== page || page >= MAX_PAGES || this.root === NO_FRAME) return NO_SLOT;
+    if (page >>> LEVEL_BITS === this.#region) {
+      this.level = 0;
+      return entryAddress(this.#regionTable, page, 0);
+    }
+    let table = this.root;
+    for (let level = ROOT_LEVEL; level > 0; level--) {
+      const address = entryAddress(table, page, level);
+      const pte = this.memory.words[address >>> 2]!;
+      if (pte === 0) return NO_SLOT;
+      if (isLeaf(pte)) {
+        this.level = level as Level;
+        return address;
+      }
+      table = pteFrame(pte);
+    }
+    this.level = 0;
+    this.#region = page >>> LEVEL_BITS;
+    this.#regionTable = table;
+    return entryAddress(table, page, 0);
+  }
+
+  /**
+   * The empty entry for a new leaf at a level, the tables on its path made where they are wanting.
+   * @throws HolsteinError EEXIST where anything is mapped there; OutOfMemory. Nothing has changed then.
+   */
+  slotForMap(page: Vpn, level: Level): PhysAddr {
+    const known = level === 0 && page >>> LEVEL_BITS === this.#region;
+    let table = known ? this.#regionTable : this.root;
+    for (let at = known ? 0 : ROOT_LEVEL; at > level; at--) {
+      const address = entryAddress(table, page, at);
+      let pte = this.memory.words[address >>> 2]!;
+      if (isLeaf(pte)) throw existing(page);
+      if (pte === 0) {
+        try {
+          pte = makePte(this.#newTable(at - 1), PTE_V);
+        } catch (error) {
+          this.freeEmptyTables(page);
+          throw error;
+        }
+        this.set(address, pte);
+      }
+      table = pteFrame(pte);
+    }
+    const address = entryAddress(table, page, level);
+    if (this.memory.words[address >>> 2] !== 0) throw existing(page);
+    this.level = level;
+    if (level === 0) {
+      this.#region = page >>> LEVEL_BITS;
+      this.#regionTable = table;
+    }
+    return address;
+  }
+
+  /** Fills an entry that was empty. */
+  set(address: PhysAddr, pte: number): void {
+    this.memory.words[address >>> 2] = pte;
+    this.#addEntries(frameOf(address), 1);
+  }
+
+  /** Empties the entry that leads to a page, and frees the tables that hold nothing any more. */
+  clear(address: PhysAddr, page: Vpn): void {
+    this.memory.words[address >>> 2] = 0;
+    const table = frameOf(address);
+    this.#addEntries(table, -1);
+    if (this.#entries(table) === 0) this.freeEmptyTables(page);
+  }
+
+  /** Frees the tables on a page's path that hold nothing, from the lowest up; never the root. */
+  freeEmptyTables(page: Vpn): void {
+    const path: FrameNumber[] = [this.root];
+    for (let level = ROOT_LEVEL; level > 0; level--) {
+      const pte = this.memory.words[entryAddress(path.at(-1)!, page, level) >>> 2]!;
+      if (pte === 0 || isLeaf(pte)) break;
+      path.push(pteFrame(pte));
+    }
+    while (path.length > 1 && this.#entries(path.at(-1)!) === 0) {
+      const empty = path.pop()!;
+      const parent = path.at(-1)!;
+      this.memory.words[entryAddress(parent, page, ROOT_LEVEL + 1 - path.length) >>> 2] = 0;
+      this.#addEntries(parent, -1);
+      this.#releaseTable(empty);
+    }
+  }
+
+  /**
+   * Splits the superpage that holds a page, until the page's leaf is at `level`. What is mapped stays the
+   * same, so no TLB line is out of date.
+   * @throws OutOfMemory, and then nothing is split.
+   */
+  split(page: Vpn, level: Level): void {
+    let split = 0;
+    try {
+      while (this.slot(page) !== NO_SLOT && this.level > level) {
+        this.#splitOnce(this.slot(page));
+        split++;
+      }
+    } catch (error) {
+      for (; split > 0; split--) this.merge(page);
+      throw error;
+    }
+  }
+
+  /**
+   * Merges the leaf entries of the table that holds a page's leaf into one superpage, where all 512 are
+   * there, name contiguous frames from an aligned one on, and have equal flags.
+   * @returns whether it did.
+   */
+  merge(page: Vpn): boolean {
+    const slot = this.slot(page);
+    if (slot === NO_SLOT || this.level === ROOT_LEVEL) return false;
+    const { level } = this;
+    const table = frameOf(slot);
+    const words = this.memory.words;
+    const first = frameStart(table) >>> 2;
+    const pte = words[first]!;
+    const aligned = pteFrame(pte) % pagesAt(level + 1) === 0;
+    if (!aligned || !isLeaf(pte) || this.#entries(table) !== ENTRIES) return false;
+    const step = makePte(frameNumber(pagesAt(level)), 0);
+    for (let index = 1; index < ENTRIES; index++) {
+      if (words[first + index * 2] !== (pte + index * step) >>> 0) return false;
+    }
+    words[this.#parentSlot(page, level) >>> 2] = pte;
+    this.#releaseTable(table);
+    return true;
+  }
+
+  /** The first page in `page … end - 1` that has a leaf, or -1. `found` and `level` tell where its entry is. */
+  nextMapped(page: number, end: number): number {
+    const words = this.memory.words;
+    const last = this.root === NO_FRAME ? 0 : Math.min(end, MAX_PAGES);
+    let at = page;
+    while (at < last) {
+      const known = at >>> LEVEL_BITS === this.#region;
+      let table = known ? this.#regionTable : this.root;
+      let level = known ? 0 : ROOT_LEVEL;
+      for (; level > 0; level--) {
+        const address = entryAddress(table, vpn(at), level);
+        const pte = words[address >>> 2]!;
+        if (isLeaf(pte)) {
+          this.level = level as Level;
+          this.found = address;
+          return at;
+        }
+        if (pte === 0) break;
+        table = pteFrame(pte);
+      }
+      if (level > 0) {
+        at = nextMultiple(at, pagesAt(level));
+        continue;
+      }
+      this.#region = at >>> LEVEL_BITS;
+      this.#regionTable = table;
+      const tableEnd = Math.min(last, nextMultiple(at, ENTRIES));
+      const first = frameStart(table);
+      for (; at < tableEnd; at++) {
+        const address = physAddr(first + (at % ENTRIES) * PTE_BYTES);
+        if (words[address >>> 2] === 0) continue;
+        this.level = 0;
+        this.found = address;
+        return at;
+      }
+    }
+    return -1;
+  }
+
+  /** The frames of the tables, the root first. */
+  *tables(): Generator<FrameNumber> {
+    if (this.root !== NO_FRAME) yield* this.#tablesBelow(this.root, ROOT_LEVEL);
+  }
+
+  /** Calls `visit` with every leaf entry, frees every table, and closes the tree. */
+  close(visit: (pte: number, pages: number) => void): void {
+    this.#closeBelow(this.root, ROOT_LEVEL, visit);
+    this.root = NO_FRAME;
+  }
+
+  #splitOnce(slot: PhysAddr): void {
+    const level = this.level - 1;
+    const table = this.#newTable(level);
+    const words = this.memory.words;
+    const pte = words[slot >>> 2]!;
+    const first = frameStart(table) >>> 2;
+    const step = makePte(frameNumber(pagesAt(level)), 0);
+    for (let index = 0; index < ENTRIES; index++) words[first + index * 2] = pte + index * step;
+    this.#addEntries(table, ENTRIES);
+    words[slot >>> 2] = makePte(table, PTE_V);
+  }
+
+  #closeBelow(table: FrameNumber, level: number, visit: (pte: number, pages: number) => void): void {
+    const first = frameStart(table) >>> 2;
+    for (let index = first; index < first + ENTRIES * 2; index += 2) {
+      const pte = this.memory.words[index]!;
+      if (pte === 0) continue;
+      if (isLeaf(pte)) visit(pte, pagesAt(level));
+      else this.#closeBelow(pteFrame(pte), level - 1, visit);
+    }
+    this.#releaseTable(table);
+  }
+
+  *#tablesBelow(table: FrameNumber, level: number): Generator<FrameNumber> {
+    yield table;
+    if (level === 0) return;
+    const first = frameStart(table) >>> 2;
+    for (let index = first; index < first + ENTRIES * 2; index += 2) {
+      const pte = this.memory.words[index]!;
+      if (pte !== 0 && !isLeaf(pte)) yield* this.#tablesBelow(pteFrame(pte), level - 1);
+    }
+  }
+
+  /** Where the entry lies that names the table at `level` on a page's path. */
+  #parentSlot(page: Vpn, level: number): PhysAddr {
+    let table = this.root;
+    for (let at = ROOT_LEVEL; at > level + 1; at--) {
+      table = pteFrame(this.memory.words[entryAddress(table, page, at) >>> 2]!);
+    }
+    return entryAddress(table, page, level + 1);
+  }
+
+  #newTable(level: number): FrameNumber {
+    const table = this.memory.allocate(Usage.PageTable);
+    this.memory.zero(table);
+    this.memory.words[(this.memory.metadata(table) + METADATA_LEVEL) >>> 2] = level;
+    return table;
+  }
+
+  #releaseTable(table: FrameNumber): void {
+    this.#region = -1;
+    this.memory.release(table);
+  }
+
+  #entries(table: FrameNumber): number {
+    return this.memory.words[(this.memory.metadata(table) + METADATA_ENTRIES) >>> 2]!;
+  }
+
+  #addEntries(table: FrameNumber, change: number): void {
+    this.memory.words[(this.memory.metadata(table) + METADATA_ENTRIES) >>> 2]! += change;
+  }
+}
+
+const existing = (page: Vpn): HolsteinError =>
+  new HolsteinError('EEXIST', `page ${hex(page)} is mapped already`);
+
+const nextMultiple = (value: number, step: number): number => (Math.floor(value / step) + 1) * step;

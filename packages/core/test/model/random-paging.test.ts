@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TABLE_KINDS } from '../paging/each-table.js';
+import { pagingSteps, randomPagingStep } from './paging-steps.js';
+import { PagingTwin } from './paging-twin.js';
+import { randomNumbers } from './random-numbers.js';
+
+const KIBIBYTES = {
+  Sv39PageTable: { scarce: 256, ample: 1024 },
+  MockPageTable: { scarce: 192, ample: 512 },
+};
+
+describe.each(TABLE_KINDS)('frames, tables and copy on write over %s agree with a plain model', (kind) => {
+  test('in short programs, audited after every operation', () => {
+    fc.assert(
+      fc.property(fc.array(pagingSteps, { maxLength: 100, size: 'max' }), (program) => {
+        using twin = new PagingTwin({ kind, sizeBytes: 320 * 1024 });
+        for (const step of program) {
+          twin.step(step);
+          twin.check();
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('in short programs each of whose allocations is failed first', () => {
+    fc.assert(
+      fc.property(fc.array(pagingSteps, { maxLength: 100, size: 'max' }), (program) => {
+        using twin = new PagingTwin({ kind, sizeBytes: 320 * 1024, failAllocations: true });
+        for (const step of program) twin.step(step);
+        twin.check();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test.each([
+    [1, 'scarce'],
+    [2, 'ample'],
+  ] as const)('in a program of 40,000 operations (seed %i), memory being %s', (seed, memory) => {
+    const next = randomNumbers(seed);
+    using twin = new PagingTwin({ kind, sizeBytes: KIBIBYTES[kind][memory] * 1024 });
+    for (let index = 0; index < 40_000; index++) {
+      twin.step(randomPagingStep(next));
+      if (index % 50 === 0) twin.check();
+    }
+    twin.check();
+    const often = {
+      scarce: ['allocate out-of-memory', 'fault out-of-memory', 'access done', 'map done'],
+      ample: ['fault copied', 'fault reused', 'fault protection', 'shareAll done', 'shareAll EEXIST'],
+    };
+    for (const key of often[memory]) expect(twin.results.get(key) ?? 0, key).toBeGreaterThan(25);
+  });
+});
+
+test('and with megapages, in a program of 10,000 operations', () => {
+  const next = randomNumbers(3);
+  using twin = new PagingTwin({ kind: 'Sv39PageTable', sizeBytes: 5 * 2 ** 20, megapages: true });
+  for (let index = 0; index < 10_000; index++) {
+    twin.step(randomPagingStep(next));
+    if (index % 50 === 0) twin.check();
+  }
+  twin.check();
+  expect(twin.results.get('mapMegapage done') ?? 0).toBeGreaterThan(20);
+});
+
+test('and with megapages, each allocation failed first', () => {
+  const next = randomNumbers(4);
+  using twin = new PagingTwin({
+    kind: 'Sv39PageTable',
+    sizeBytes: 5 * 2 ** 20,
+    megapages: true,
+    failAllocations: true,
+  });
+  for (let index = 0; index < 300; index++) twin.step(randomPagingStep(next));
+  twin.check();
+});
