@@ -68,15 +68,6 @@ export class FrameSlots {
     else this.#words[slot + COUNT] = 1;
   }
 
-  /** Makes a frame whose last reference is gone free: its slot is that of no use at all, with `flags`. */
-  unpublish(frame: FrameNumber, flags: number): void {
-    const slot = this.#slot(frame);
-    for (let word = METADATA; word < HANDLES; word++) this.#words[slot + word] = 0;
-    this.#words[slot + RAW] = 0;
-    this.#words[slot + HANDLES] = 0;
-    this.#words[slot + STATE] = flags;
-  }
-
   retain(frame: FrameNumber): void {
     const index = this.#slot(frame) + COUNT;
     for (;;) {

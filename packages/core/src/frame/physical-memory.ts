@@ -49,6 +49,7 @@ import {
   COUNT_UNIQUE,
   FLAG_POISONED,
   FLAG_WATCHED,
+  STATE_USAGE_MASK,
   Usage,
   USAGE_COUNT,
   usageName,
@@ -111,7 +112,8 @@ export class PhysicalMemory {
   readonly #reserveFrames: number;
   #watcher: FrameWatcher | undefined;
   #failWhen: (() => boolean) | undefined;
-  readonly #destructors = new Map<Usage, (frame: FrameNumber) => void>();
+  /** By usage. */
+  readonly #destructors: (((frame: FrameNumber) => void) | undefined)[] = Array.from({ length: USAGE_COUNT });
 
   /**
    * @throws InvalidArgument where the size is not a multiple of 64 KiB, too large, leaves no frame to
@@ -272,7 +274,7 @@ export class PhysicalMemory {
    * free: its content and metadata are still there. It runs once a frame, in the thread that drops.
    */
   setDestructor(usage: AllocatableUsage, destructor: (frame: FrameNumber) => void): void {
-    this.#destructors.set(usage, destructor);
+    this.#destructors[usage] = destructor;
   }
 
   /** Fills a frame with zeros. */
@@ -382,22 +384,35 @@ export class PhysicalMemory {
     if (!booted) throw new InvalidArgument('that memory is not RAM of this layout: use what share() gives');
   }
 
+  /** Frees a frame whose last reference is gone. */
   #free(frame: FrameNumber): void {
+    const state = this.slots.state(frame);
+    const usage = (state & STATE_USAGE_MASK) as Usage;
+    const destructor = this.#destructors[usage];
+    if (destructor === undefined && (state & FLAG_WATCHED) === 0) {
+      this.#giveBack(frame, usage);
+      return;
+    }
     try {
-      this.#destructors.get(this.usage(frame))?.(frame);
+      destructor?.(frame);
     } finally {
       if (this.isWatched(frame)) {
         this.unwatch(frame);
         this.#watcher?.frameFreed(frame);
       }
-      const usage = this.usage(frame);
-      if (this.#checking) poison(this.words, frame);
-      this.slots.unpublish(frame, this.#checking ? FLAG_POISONED : 0);
-      if (this.#shared) this.#lock();
-      this.#countUsage(usage, -1);
-      this.#allocator.give(frame);
-      if (this.#shared) this.#unlock();
+      this.#giveBack(frame, usage);
     }
+  }
+
+  #giveBack(frame: FrameNumber, usage: Usage): void {
+    if (this.#checking) {
+      poison(this.words, frame);
+      this.slots.setFlag(frame, FLAG_POISONED);
+    }
+    if (this.#shared) this.#lock();
+    this.#countUsage(usage, -1);
+    this.#allocator.give(frame);
+    if (this.#shared) this.#unlock();
   }
 
   /** Takes the first frames of a block that is large and aligned enough, and gives back the rest. */
@@ -416,7 +431,8 @@ export class PhysicalMemory {
       if ((this.slots.state(frame) & FLAG_POISONED) !== 0) damage ??= checkPoison(this.words, frame);
     }
     if (damage === undefined) return;
-    for (let index = first; index < first + frames; index++) this.slots.unpublish(frameNumber(index), 0);
+    for (let index = first; index < first + frames; index++)
+      this.slots.clearFlag(frameNumber(index), FLAG_POISONED);
     if (this.#shared) this.#lock();
     this.#countUsage(usage, -frames);
     this.#allocator.giveRange(first, frames);
