@@ -20,7 +20,7 @@ export const auditFrames = (memory: PhysicalMemory, free: ReadonlySet<number>): 
     if ((usage === Usage.Unused) !== (count === 0)) problems.push(`${state}: usage and count disagree`);
     if ((usage === Usage.Unused) !== free.has(frame)) problems.push(`${state}: the free list disagrees`);
     const [handles, raw] = [memory.slots.handles(frame), memory.slots.raw(frame)];
-    if (usage !== Usage.Unused && handles + raw > count) {
+    if (handles + raw > count) {
       problems.push(`${state}: has ${handles} handles and ${raw} raw references`);
     }
   }

@@ -206,11 +206,19 @@ export class BuddyAllocator {
   ): number {
     let blocks = 0;
     let frame = head;
+    let before: number = NO_FRAME;
     while (frame !== NO_FRAME && visit(frame, 2 ** order, list)) {
       const found = this.#words[this.#slot(frame) + STATE]! & ~FLAG_POISONED;
       if (found !== state)
         problems.push(`frame ${hex(frame)} is among the ${list}, its slot says ${hex(found)}`);
+      // The cache is a stack, and has no links back.
+      const previous = this.#words[this.#slot(frame) + PREVIOUS]!;
+      if (state !== FLAG_CACHED && previous !== before)
+        problems.push(
+          `frame ${hex(frame)} comes after ${hex(before)} in the list of ${list}, its slot says ${hex(previous)}`,
+        );
       blocks++;
+      before = frame;
       frame = this.#words[this.#slot(frame) + NEXT]!;
     }
     const counted = this.#words[this.#header + counter]!;

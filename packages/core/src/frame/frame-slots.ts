@@ -56,7 +56,7 @@ export class FrameSlots {
   }
 
   /** Publishes with metadata that is written first: words of it, as a new frame's user wants them. */
-  publishWith(frame: FrameNumber, usage: Usage, metadata: readonly number[]): void {
+  publishWith(frame: FrameNumber, usage: Usage, metadata: readonly number[], count = 1): void {
     const slot = this.#slot(frame);
     this.#words[slot + RAW] = 0;
     this.#words[slot + HANDLES] = 0;
@@ -64,8 +64,8 @@ export class FrameSlots {
       this.#words[slot + METADATA + word] = metadata[word] ?? 0;
     }
     this.#words[slot + STATE] = usage;
-    if (this.#shared) Atomics.store(this.#words, slot + COUNT, 1);
-    else this.#words[slot + COUNT] = 1;
+    if (this.#shared) Atomics.store(this.#words, slot + COUNT, count);
+    else this.#words[slot + COUNT] = count;
   }
 
   retain(frame: FrameNumber): void {
@@ -147,8 +147,8 @@ export class FrameSlots {
   /** Turns a handle into a raw reference. */
   handleToRaw(frame: FrameNumber): void {
     const slot = this.#slot(frame);
-    Atomics.add(this.#words, slot + RAW, 1);
     Atomics.sub(this.#words, slot + HANDLES, 1);
+    Atomics.add(this.#words, slot + RAW, 1);
   }
 
   /** Turns a raw reference into a handle. @returns false where there is no raw reference. */

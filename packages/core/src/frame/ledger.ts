@@ -15,9 +15,7 @@ export class RawLedger {
 
   /** @param frame of a handle that is turned into an address now. */
   add(frame: FrameNumber): void {
-    const stack = new Error('raw reference').stack ?? 'an unknown place';
-    // Without the message, and without this method's own line.
-    const madeAt = stack.split('\n').slice(2).join('\n').trim();
+    const madeAt = callersOfIntoRaw(new Error('raw reference').stack ?? '');
     const known = this.#entries.get(frame);
     if (known === undefined) this.#entries.set(frame, [madeAt]);
     else known.push(madeAt);
@@ -42,3 +40,12 @@ export class RawLedger {
     );
   }
 }
+
+/** The call stack below the `intoRaw` that asked (a handle's own may call another's): the first line is its caller's. */
+const callersOfIntoRaw = (stack: string): string => {
+  const lines = stack.split('\n').map((line) => line.trim());
+  const isIntoRaw = (line: string | undefined): boolean => line !== undefined && /\bintoRaw\b/.test(line);
+  let caller = lines.findIndex(isIntoRaw);
+  while (isIntoRaw(lines[caller])) caller++;
+  return lines.slice(Math.max(caller, 0)).join('\n') || 'at an unknown place';
+};

@@ -83,7 +83,7 @@ export class Page<M extends MetadataType> extends PageHandle {
     initial: Partial<Metadata<M>> = {},
   ): Page<M> {
     const frame = frameAtAddress(memory, address);
-    memory.allocateAt(frame, type.usage, metadataWords(type, initial));
+    memory.allocateRange({ frames: 1, usage: type.usage, at: frame }, [metadataWords(type, initial)]);
     memory.slots.addHandle(frame);
     return new Page(memory, frame, type);
   }
@@ -138,10 +138,8 @@ export class UniquePage<M extends MetadataType> extends PageHandle {
     initial: Partial<Metadata<M>> = {},
   ): UniquePage<M> {
     const words = metadataWords(type, initial);
-    const frame = memory.allocate(type.usage);
-    memory.words.set(words, memory.metadata(frame) >>> 2);
+    const frame = memory.allocateUnique(type.usage, words);
     memory.slots.addHandle(frame);
-    memory.slots.exchangeCount(frame, 1, COUNT_UNIQUE);
     return new UniquePage(memory, frame, type);
   }
 
@@ -171,7 +169,8 @@ export class UniquePage<M extends MetadataType> extends PageHandle {
   }
 
   override close(): void {
-    if (this.isOpen) this.share().close();
+    if (this.isOpen) this.memory.slots.exchangeCount(this.frame, COUNT_UNIQUE, 1);
+    super.close();
   }
 }
 

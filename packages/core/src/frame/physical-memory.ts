@@ -154,8 +154,8 @@ export class PhysicalMemory {
   /** What another thread's PhysicalMemory is made with. @throws InvalidArgument where RAM is not shared. */
   share(): SharedRam {
     if (!this.#shared) throw new InvalidArgument("RAM is not shared: make it with threads: 'shared'");
-    const { sizeBytes, reservedBytes = 0 } = this.#options;
-    return { memory: this.memory, sizeBytes, reservedBytes };
+    const { sizeBytes, reservedBytes = 0, reserveFrames = 0, checking = 'off' } = this.#options;
+    return { memory: this.memory, sizeBytes, reservedBytes, reserveFrames, checking };
   }
 
   /** Frames that are free, the reserve included. */
@@ -170,6 +170,23 @@ export class PhysicalMemory {
    *   FrameReferenceError (EINVAL, checking only) where the frame was written while it was free.
    */
   allocate(usage: AllocatableUsage, allocationClass: AllocationClass = 'ordinary'): FrameNumber {
+    const frame = this.#take(usage, allocationClass);
+    this.slots.publish(frame, usage);
+    return frame;
+  }
+
+  /**
+   * Takes a free frame for a sole owner, with metadata that is there before anyone can see the frame.
+   * @param metadata the usage's own words (slot.ts), as they follow one another.
+   * @throws as `allocate`.
+   */
+  allocateUnique(usage: AllocatableUsage, metadata: readonly number[]): FrameNumber {
+    const frame = this.#take(usage, 'ordinary');
+    this.slots.publishWith(frame, usage, metadata, COUNT_UNIQUE);
+    return frame;
+  }
+
+  #take(usage: AllocatableUsage, allocationClass: AllocationClass): FrameNumber {
     if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(1, usage);
     if (this.#shared) this.#lock();
     const kept = allocationClass === 'ordinary' ? this.#reserveFrames : 0;
@@ -178,56 +195,46 @@ export class PhysicalMemory {
     if (this.#shared) this.#unlock();
     if (frame === NO_FRAME) throw this.#outOfMemory(1, usage);
     if (this.#checking) this.#checkUnwritten(frame, 1, usage);
-    this.slots.publish(frame, usage);
     return frame;
   }
 
   /**
    * Takes frames in a row, each with one reference that the caller owns.
+   * @param metadata each frame's words, there before anyone can see the frame. Default: zeros.
    * @returns the first.
-   * @throws OutOfMemory where there are not so many in a row; HolsteinError EBUSY where one at the chosen
-   *   place is in use; InvalidArgument for numbers that make no sense; FrameReferenceError as `allocate`.
-   *   Nothing has changed then.
+   * @throws OutOfMemory where no free block (2^n frames, so aligned) holds so many, or only the reserve does;
+   *   HolsteinError EBUSY where one at the chosen place is in use; InvalidArgument for numbers that make no
+   *   sense; FrameReferenceError as `allocate`. Nothing has changed then.
    */
-  allocateRange(options: RangeOptions): FrameNumber {
+  allocateRange(options: RangeOptions, metadata?: readonly (readonly number[])[]): FrameNumber {
     const { frames, usage, alignmentFrames = 1, at, content = 'any' } = options;
     checkRange(options, this.firstAllocatable, this.totalFrames);
     if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(frames, usage);
     if (this.#shared) this.#lock();
+    const enough = this.#allocator.freeFrames - frames >= this.#reserveFrames;
     let first = NO_FRAME;
-    if (this.#allocator.freeFrames - frames >= this.#reserveFrames) {
-      if (at === undefined) first = this.#takeBlock(frames, alignmentFrames);
-      else if (this.#allocator.takeRange(at, frames)) first = at;
+    let busy = false;
+    if (at === undefined) {
+      if (enough) first = this.#takeBlock(frames, alignmentFrames);
+    } else if (!this.#allocator.takeRange(at, frames)) {
+      busy = true;
+    } else if (enough) {
+      first = at;
+    } else {
+      this.#allocator.giveRange(at, frames);
     }
-    const busy =
-      first === NO_FRAME && at !== undefined && this.#allocator.freeFrames - frames >= this.#reserveFrames;
     if (first !== NO_FRAME) this.#countUsage(usage, frames);
     if (this.#shared) this.#unlock();
-    if (busy) throw new HolsteinError('EBUSY', `not all of the ${frames} frames from ${hex(at)} on are free`);
+    if (busy)
+      throw new HolsteinError('EBUSY', `of the ${frames} frames from ${hex(at!)} on, not all are free`);
     if (first === NO_FRAME) throw this.#outOfMemory(frames, usage);
     if (this.#checking) this.#checkUnwritten(first, frames, usage);
-    for (let frame = first; frame < first + frames; frame++) {
-      if (content === 'zeros') this.zero(frameNumber(frame));
-      this.slots.publish(frameNumber(frame), usage);
+    for (let index = 0; index < frames; index++) {
+      const frame = frameNumber(first + index);
+      if (content === 'zeros') this.zero(frame);
+      this.slots.publishWith(frame, usage, metadata?.[index] ?? []);
     }
     return first;
-  }
-
-  /**
-   * Takes one very frame, with metadata that is there before anyone can see the frame.
-   * @param metadata the usage's own words (slot.ts), as they follow one another.
-   * @throws as `allocateRange`.
-   */
-  allocateAt(frame: FrameNumber, usage: AllocatableUsage, metadata: readonly number[]): void {
-    checkRange({ frames: 1, usage, at: frame }, this.firstAllocatable, this.totalFrames);
-    if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(1, usage);
-    if (this.#shared) this.#lock();
-    const taken = this.#allocator.takeRange(frame, 1);
-    if (taken) this.#countUsage(usage, 1);
-    if (this.#shared) this.#unlock();
-    if (!taken) throw new HolsteinError('EBUSY', `frame ${hex(frame)} is in use`);
-    if (this.#checking) this.#checkUnwritten(frame, 1, usage);
-    this.slots.publishWith(frame, usage, metadata);
   }
 
   /**
@@ -310,7 +317,11 @@ export class PhysicalMemory {
     this.#watcher = watcher;
   }
 
+  /** @throws FrameReferenceError (EINVAL) where the frame is free: its flags are the allocator's. */
   watch(frame: FrameNumber): void {
+    if (this.usage(frame) === Usage.Unused) {
+      throw new FrameReferenceError('EINVAL', `frame ${hex(frame)} is free: it cannot be watched`);
+    }
     this.slots.setFlag(frame, FLAG_WATCHED);
   }
 
@@ -396,12 +407,18 @@ export class PhysicalMemory {
     try {
       destructor?.(frame);
     } finally {
-      if (this.isWatched(frame)) {
-        this.unwatch(frame);
-        this.#watcher?.frameFreed(frame);
+      try {
+        this.#endWatch(frame);
+      } finally {
+        this.#giveBack(frame, usage);
       }
-      this.#giveBack(frame, usage);
     }
+  }
+
+  #endWatch(frame: FrameNumber): void {
+    if (!this.isWatched(frame)) return;
+    this.unwatch(frame);
+    this.#watcher?.frameFreed(frame);
   }
 
   #giveBack(frame: FrameNumber, usage: Usage): void {
@@ -426,13 +443,14 @@ export class PhysicalMemory {
   /** Gives frames that were written while they were free back, and says so. */
   #checkUnwritten(first: FrameNumber, frames: number, usage: Usage): void {
     let damage: string | undefined;
-    for (let index = first; index < first + frames; index++) {
+    for (let index = first; index < first + frames && damage === undefined; index++) {
       const frame = frameNumber(index);
-      if ((this.slots.state(frame) & FLAG_POISONED) !== 0) damage ??= checkPoison(this.words, frame);
+      if ((this.slots.state(frame) & FLAG_POISONED) === 0) continue;
+      damage = checkPoison(this.words, frame);
+      // It is said once; frames not looked at keep their poison, and are checked when they are next taken.
+      if (damage !== undefined) this.slots.clearFlag(frame, FLAG_POISONED);
     }
     if (damage === undefined) return;
-    for (let index = first; index < first + frames; index++)
-      this.slots.clearFlag(frameNumber(index), FLAG_POISONED);
     if (this.#shared) this.#lock();
     this.#countUsage(usage, -frames);
     this.#allocator.giveRange(first, frames);

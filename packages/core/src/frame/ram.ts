@@ -14,6 +14,8 @@ export interface SharedRam {
   readonly memory: WebAssembly.Memory;
   readonly sizeBytes: number;
   readonly reservedBytes: number;
+  readonly reserveFrames: number;
+  readonly checking: 'off' | 'on';
 }
 
 export interface RamOptions {

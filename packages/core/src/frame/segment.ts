@@ -8,7 +8,7 @@ import { HolsteinError, InvalidArgument } from './errors.js';
 import { type Metadata, type MetadataType, metadataWords } from './metadata-type.js';
 import { Page } from './page.js';
 import type { PhysicalMemory } from './physical-memory.js';
-import type { RangeOptions } from './range.js';
+import { checkRange, type RangeOptions } from './range.js';
 
 export type SegmentOptions = Omit<RangeOptions, 'usage'>;
 
@@ -38,15 +38,13 @@ export class Segment<M extends MetadataType> implements Disposable {
     options: SegmentOptions,
     metadataOf: (index: number) => Partial<Metadata<M>> = () => ({}),
   ): Segment<M> {
+    const range = { ...options, usage: type.usage };
+    checkRange(range, memory.firstAllocatable, memory.totalFrames);
     const words = Array.from({ length: options.frames }, (_, index) =>
       metadataWords(type, metadataOf(index)),
     );
-    const first = memory.allocateRange({ ...options, usage: type.usage });
-    for (const [index, metadata] of words.entries()) {
-      const frame = frameNumber(first + index);
-      memory.words.set(metadata, memory.metadata(frame) >>> 2);
-      memory.slots.addHandle(frame);
-    }
+    const first = memory.allocateRange(range, words);
+    for (const index of words.keys()) memory.slots.addHandle(frameNumber(first + index));
     return new Segment(memory, first, options.frames, type);
   }
 
@@ -121,11 +119,19 @@ export class Segment<M extends MetadataType> implements Disposable {
     ];
   }
 
-  /** Drops the references. Closing twice does nothing. */
+  /** Drops the references, all of them even where a destructor throws. Closing twice does nothing. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    for (let index = 0; index < this.#frames; index++) this.#drop(frameNumber(this.#first + index));
+    const errors: unknown[] = [];
+    for (let index = 0; index < this.#frames; index++) {
+      try {
+        this.#drop(frameNumber(this.#first + index));
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   [Symbol.dispose](): void {

@@ -6,14 +6,16 @@
  *      +----+---------------------------------+       +----+---------------------------------+
  *      |  0 | references            u32       |       |  0 | 0                               |
  *      |  4 | usage u8, flags u8, 0, 0        |       |  4 | Unused, flags u8, order u8, 0   |
- *      |  8 | raw references        u32       |       |  8 | next free block or frame  u32   |
- *      | 12 | the usage's own       16 bytes  |       | 12 | previous free block       u32   |
- *      | 28 | open handles          u32       |       | 16 | 0                               |
- *      +----+---------------------------------+       +----+---------------------------------+
+ *      |  8 | raw references        u32       |       |  8 | 0                               |
+ *      | 12 | the usage's own       16 bytes  |       | 12 | next free block or frame  u32   |
+ *      | 28 | open handles          u32       |       | 16 | previous free block       u32   |
+ *      +----+---------------------------------+       | 20 | what its last owner left        |
+ *                                                     +----+---------------------------------+
  *
  * `usage = Unused` if and only if the frame is free, and then `references` is 0. References are all
  * claims on the frame, whoever has them; open handles and raw references (handles turned into addresses)
- * are those among them that page handles account for. All of a new frame's slot is written before its
+ * are those among them that page handles account for; a free frame has none, so that a restored raw
+ * reference is refused there however late it comes. All of a new frame's slot is written before its
  * usage, and its count last: they publish it. After seed 002 (Asterinas `MetaSlot`).
  */
 
@@ -22,8 +24,8 @@ export const SLOT_COUNT = 0;
 /** The word of usage (its lowest byte), flags and order. */
 export const SLOT_STATE = 4;
 export const SLOT_RAW = 8;
-export const SLOT_NEXT_FREE = 8;
-export const SLOT_PREVIOUS_FREE = 12;
+export const SLOT_NEXT_FREE = 12;
+export const SLOT_PREVIOUS_FREE = 16;
 export const SLOT_METADATA = 12;
 export const SLOT_HANDLES = 28;
 export const SLOT_METADATA_BYTES = SLOT_HANDLES - SLOT_METADATA;
