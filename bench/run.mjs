@@ -5,13 +5,14 @@
  * ratio = peer / holstein in time, so more is better.
  */
 import { measureFork } from './fork.mjs';
+import { measurePaging } from './paging.mjs';
 
 /**
  * @typedef {{ name: string, unit: string, holstein: number, peer: number, peerName: string, ratio: number }} Result
  */
 
-/** @type {Readonly<Record<string, () => Iterable<Result>>>} */
-const BENCHMARKS = { fork: measureFork };
+/** @type {Readonly<Record<string, () => Iterable<Result> | AsyncIterable<Result>>>} */
+const BENCHMARKS = { fork: measureFork, paging: measurePaging };
 
 const args = process.argv.slice(2);
 const json = args.includes('--json');
@@ -27,7 +28,8 @@ if (unknown !== undefined) {
 /** @type {Result[]} */
 const results = [];
 for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
-  for (const result of /** @type {() => Iterable<Result>} */ (BENCHMARKS[name])()) {
+  const benchmark = /** @type {() => Iterable<Result> | AsyncIterable<Result>} */ (BENCHMARKS[name]);
+  for await (const result of benchmark()) {
     results.push(result);
     if (json) continue;
     const { unit, holstein, peer, peerName, ratio } = result;

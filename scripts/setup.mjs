@@ -53,7 +53,8 @@ const install = () => {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   console.error('holstein: installing packages (npm ci) …');
-  runOrExit('npm', ['ci', '--no-audit', '--no-fund'], { quiet: true });
+  // With the tools that build it, whatever NODE_ENV or npm's settings say.
+  runOrExit('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { quiet: true });
   writeFileSync(stamp, lock);
 };
 

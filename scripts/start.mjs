@@ -16,9 +16,9 @@ const child = spawn(process.execPath, [cli, 'run', '--report', ...(args.length >
   cwd: process.env['INIT_CWD'] ?? process.cwd(),
   stdio: 'inherit',
 });
-// The terminal sends Ctrl-C to the child too, which ends in its own time.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => child.kill('SIGTERM'));
+// The child ends in its own time, and says with what. A terminal has sent it Ctrl-C already: twice does no harm.
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+  process.on(signal, () => child.kill(signal));
 child.on('close', (code, signal) => {
   if (signal !== null) console.error(`holstein: ended by ${signal}`);
   process.exitCode = code ?? 1;

@@ -35,7 +35,7 @@ int kill(int pid);
 
 int getpid(void);
 
-/* Gives up the hart for so many ticks of 100 ms. */
+/* Gives up the hart for so many ticks: time goes by instructions, and leaps when everyone sleeps. */
 int sleep(int ticks);
 
 /* Ticks since the machine started. */

@@ -8,10 +8,12 @@ export const EXIT = {
   /** The file is there and can't be run. */
   notExecutable: 126,
   notFound: 127,
+  /** Ended by SIGHUP, SIGINT (Ctrl-C) or SIGTERM: 128 and the signal's number. */
+  hungUp: 129,
   interrupted: 130,
+  terminated: 143,
   /** Whoever read the output is gone. */
   brokenPipe: 141,
-  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

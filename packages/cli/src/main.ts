@@ -10,6 +10,13 @@ const version = (): string => {
   return (JSON.parse(manifest) as { version: string }).version;
 };
 
+/** commander's errors, as holstein's own are told. */
+const asOneLine = (text: string): string =>
+  `holstein: ${text
+    .trim()
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, ' ')} (holstein --help tells more)\n`;
+
 const memorySize = (text: string): number => {
   const bytes = parseMemorySize(text);
   if (bytes === undefined) throw new InvalidArgumentError('give a size such as 128M, 1G or 1048576.');
@@ -20,10 +27,10 @@ const build = (finished: (exitCode: number) => void): Command => {
   const program = new Command('holstein')
     .description('Runs RISC-V programs on copy-on-write virtual memory.')
     .version(version(), '--version')
-    .helpOption('--help', 'display this help')
+    .helpOption('-h, --help', 'display this help')
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError('(holstein --help tells more)');
+    .configureOutput({ outputError: (text, write) => write(asOneLine(text)) });
   program
     .command('run')
     .description('run a program: one of holstein’s own (cowtest, hello, selftest, …) or a RISC-V ELF file')
@@ -41,7 +48,11 @@ const build = (finished: (exitCode: number) => void): Command => {
     )
     .option('--report', 'print a memory report at the end')
     .option('--quiet', 'say nothing of processes that are killed')
-    .helpOption('--help', 'display this help')
+    .helpOption('-h, --help', 'display this help')
+    .addHelpText(
+      'after',
+      '\nA machine has one console: what a program writes to descriptor 2 is on standard output too.',
+    )
     .passThroughOptions()
     .action(async (name: string, args: string[], options: RunCommandOptions) => {
       finished(await runCommand(name, args, options));

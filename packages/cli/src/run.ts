@@ -20,6 +20,12 @@ export interface RunCommandOptions {
   readonly quiet?: boolean;
 }
 
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const PATIENT_INTERRUPTIONS = 2;
+
+const signalExit = (signal: NodeJS.Signals | undefined): ExitCode =>
+  signal === 'SIGTERM' ? EXIT.terminated : signal === 'SIGHUP' ? EXIT.hungUp : EXIT.interrupted;
+
 /** @returns the command's exit code. */
 export const runCommand = async (
   program: string,
@@ -39,11 +45,14 @@ export const runCommand = async (
   const output = new StreamSink(process.stdout);
   const interruption = new AbortController();
   let interruptedBy: NodeJS.Signals | undefined;
+  let interruptions = 0;
   const interrupt = (signal: NodeJS.Signals): void => {
-    interruptedBy = signal;
+    interruptedBy ??= signal;
     interruption.abort();
+    // A terminal and npm may each pass one Ctrl-C on; whoever sends more does not want to wait.
+    if (++interruptions > PATIENT_INTERRUPTIONS) process.exit(signalExit(interruptedBy));
   };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  for (const signal of SIGNALS) process.on(signal, interrupt);
   let result: RunResult;
   try {
     result = await machine.run([INIT_PATH, path, ...args], { input, output, signal: interruption.signal });
@@ -53,14 +62,14 @@ export const runCommand = async (
     throw asCommandError(error);
   } finally {
     input.close();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    for (const signal of SIGNALS) process.off(signal, interrupt);
   }
   checkNothingLost(machine, result);
   switch (result.outcome) {
     case 'exited':
       return result.exitStatus & 0xff;
     case 'aborted':
-      return interruptedBy === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
+      return signalExit(interruptedBy);
     case 'stuck':
       throw new CommandError(
         EXIT.machine,

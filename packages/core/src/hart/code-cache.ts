@@ -58,8 +58,8 @@ export class CodeCache implements FrameWatcher {
 
   /** The address of a frame's first record. The frame gets a slot if it has none, perhaps another's. */
   slotFor(frame: FrameNumber): number {
-    const known = this.#slots.get(frame);
-    if (known !== undefined) return slotStart(known);
+    const known = this.slotOf(frame);
+    if (known !== undefined) return known;
     const slot = this.#next;
     this.#next = (slot + 1) % this.#frames.length;
     const before = this.#frames[slot]!;
@@ -75,6 +75,12 @@ export class CodeCache implements FrameWatcher {
     this.#memory.watch(frame);
     this.#tlb.flushFrame('write', frame);
     return start;
+  }
+
+  /** The address of a frame's first record, if it has a slot. */
+  slotOf(frame: FrameNumber): number | undefined {
+    const slot = this.#slots.get(frame);
+    return slot === undefined ? undefined : slotStart(slot);
   }
 
   /** Decodes the instruction of a record that has not been decoded. */

@@ -28,7 +28,9 @@ import {
 import { type Access, type Sv39PageTable, type Tlb, TLB_START, TLB_TAG_SHIFT } from '../paging/index.js';
 import { CodeCache } from './code-cache.js';
 import {
+  ACCESSES,
   generateInterpreter,
+  INTERRUPTED,
   type InterpreterExports,
   type InterpreterImports,
   type Stop,
@@ -50,6 +52,12 @@ import {
 /** The most instructions that one call of `run` may be given: beyond it V8 would never get to its better compiler. */
 export const MAX_BUDGET = 10_000_000;
 
+/**
+ * Frames that one call of `run` may bring into the code cache: each costs the host as much as some thousand
+ * instructions, which the budget does not see.
+ */
+const MOST_REFILLS = 16;
+
 /** Bytes that `saveContext` needs: x0 … x31, the discard slot and pc. */
 export const CONTEXT_BYTES = PC + 8;
 
@@ -64,10 +72,20 @@ export interface PageFault {
 export interface HartOptions {
   /** Frames of decoded code to keep, 1 … 4096: 32 KiB of reserved RAM each. */
   readonly codeSlots?: number;
+  /** 'on' compares every hit of the TLB with a fresh walk, and throws at the first that differs. Default 'off'. */
+  readonly checking?: 'on' | 'off';
 }
 
 /** Made at first use, and the same for every hart. */
-let interpreterModule: WebAssembly.Module | undefined;
+const interpreterModules = new Map<'trusted' | 'checked', WebAssembly.Module>();
+
+const interpreterModule = (hits: 'trusted' | 'checked'): WebAssembly.Module => {
+  const known = interpreterModules.get(hits);
+  if (known !== undefined) return known;
+  const made = new WebAssembly.Module(generateInterpreter(hits));
+  interpreterModules.set(hits, made);
+  return made;
+};
 
 export class Hart {
   /** x0 … x31. Only harmless to change while the hart is stopped; x0 stays 0 whatever is written. */
@@ -78,6 +96,7 @@ export class Hart {
   readonly #run: InterpreterExports['run'];
   #table: Sv39PageTable | undefined;
   #lastBudget = 0;
+  #refills = 0;
   readonly #fault = { access: 'read' as Access, page: vpn(0), offset: 0 };
   /** A write that was redirected to SCRATCH_DATA: where its bytes belong. */
   readonly #redirected = {
@@ -116,9 +135,11 @@ export class Hart {
       fetchMiss: (low, high) => this.#fetchMiss(low, high),
       decode: (record) => this.#codeCache.decodeAt(record),
       decodeCrossing: (low, high) => this.#decodeCrossing(low, high),
+      checkHit: (access, low, high, host) =>
+        this.#checkHit(ACCESSES[access]!, pageOf(low, high), low, host >>> 0),
     };
-    interpreterModule ??= new WebAssembly.Module(generateInterpreter());
-    const instance = new WebAssembly.Instance(interpreterModule, {
+    const module = interpreterModule(options.checking === 'on' ? 'checked' : 'trusted');
+    const instance = new WebAssembly.Instance(module, {
       ram: { memory: memory.memory },
       hart: imports,
     });
@@ -139,6 +160,12 @@ export class Hart {
     return this.#memory.words[word + 1]! * 2 ** 32 + this.#memory.words[word]!;
   }
 
+  /** A register as a signed number: exact between -2^53 and 2^53, and beyond them of the right sign. */
+  registerAsSigned(register: number): number {
+    const word = (REGISTERS >>> 2) + register * 2;
+    return (this.#memory.words[word + 1]! | 0) * 2 ** 32 + this.#memory.words[word]!;
+  }
+
   /** The low 32 bits of a register, signed: a C `int`. */
   registerAsInt(register: number): number {
     return this.#memory.words[(REGISTERS >>> 2) + register * 2]! | 0;
@@ -152,6 +179,11 @@ export class Hart {
   /** Instructions that the last `run` ran. A system call counts; an instruction that faulted does not. */
   get retired(): number {
     return this.#lastBudget - this.#memory.words[BUDGET_LEFT >>> 2]!;
+  }
+
+  /** Frames that the last `run` brought into the code cache. */
+  get refills(): number {
+    return this.#refills;
   }
 
   /** Runs in another address space from now on. An LR of before is forgotten. */
@@ -177,7 +209,9 @@ export class Hart {
   /**
    * Runs until something stops it, and at most `budget` instructions.
    * @param budget 0 … MAX_BUDGET.
-   * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction.
+   * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction. It is
+   *   'interrupted', with some of the budget left, where the code cache has been refilled so often that the
+   *   caller may want to look at its clock (`refills`).
    * @throws InvalidArgument where the budget is out of range or the hart is in no address space.
    */
   run(budget: number): Stop {
@@ -195,6 +229,7 @@ export class Hart {
     // x0 is never written by instructions, but is by anyone who holds `registers`.
     this.registers[0] = 0n;
     this.#lastBudget = budget;
+    this.#refills = 0;
     return STOPS[this.#run(budget)]!;
   }
 
@@ -237,7 +272,10 @@ export class Hart {
     if (!crosses && !watched) return frameStart(frame) + offset;
     // The bytes as they are go along: an atomic operation reads before it writes.
     this.#gather(frame, offset, width, second);
-    Object.assign(this.#redirected, { first: frame, offset, width, second });
+    this.#redirected.first = frame;
+    this.#redirected.offset = offset;
+    this.#redirected.width = width;
+    this.#redirected.second = second;
     return SCRATCH_DATA;
   }
 
@@ -265,6 +303,7 @@ export class Hart {
     const page = pageOf(low, high);
     const frame = this.#translate('execute', page, low & (PAGE_SIZE - 1));
     if (frame === NO_FRAME) return 0;
+    if (this.#codeCache.slotOf(frame) === undefined && ++this.#refills > MOST_REFILLS) return INTERRUPTED;
     const records = this.#codeCache.slotFor(frame);
     this.#tlb.install(this.#enteredTable().tlbContext, 'execute', page, frame, records);
     return records;
@@ -279,10 +318,27 @@ export class Hart {
     return this.#codeCache.decodeCrossing(first, second);
   }
 
+  /** The sanitizer: what the TLB grants must be what the page table grants now, and a write must not go by the code cache. */
+  #checkHit(access: Access, page: Vpn, low: number, host: number): void {
+    const frame = this.#enteredTable().translate(page, access);
+    const expected =
+      access === 'execute' ? this.#codeCache.slotOf(frame) : frameStart(frame) + (low & (PAGE_SIZE - 1));
+    const bypassesWatch = access === 'write' && frame !== NO_FRAME && this.#memory.isWatched(frame);
+    if (frame !== NO_FRAME && host === expected && !bypassesWatch) return;
+    throw new Error(
+      `the TLB lets page ${hex(page)} ${access} at ${hex(host)}; the page table says ` +
+        `${frame === NO_FRAME ? 'that it faults' : `frame ${hex(frame)}`}${bypassesWatch ? ', which is watched' : ''}`,
+    );
+  }
+
   /** Translates, and remembers what for where it is a fault. */
   #translate(access: Access, page: Vpn, offset: number): FrameNumber {
     const frame = this.#enteredTable().translate(page, access);
-    if (frame === NO_FRAME) Object.assign(this.#fault, { access, page, offset });
+    if (frame === NO_FRAME) {
+      this.#fault.access = access;
+      this.#fault.page = page;
+      this.#fault.offset = offset;
+    }
     return frame;
   }
 }

@@ -11,7 +11,15 @@
  * are in RAM. A load or store compares one TLB key, and calls out where it misses.
  */
 import { PAGE_SIZE } from '../frame/index.js';
-import { TLB_ADDEND, TLB_EXTRA, TLB_LINE_BYTES, TLB_LINES, TLB_OFFSETS, TLB_START } from '../paging/index.js';
+import {
+  type Access,
+  TLB_ADDEND,
+  TLB_EXTRA,
+  TLB_LINE_BYTES,
+  TLB_LINES,
+  TLB_OFFSETS,
+  TLB_START,
+} from '../paging/index.js';
 import {
   HANDLER_COUNT,
   HANDLER_CROSSING,
@@ -57,6 +65,7 @@ export const STOPS = [
   'breakpoint',
   'illegal-instruction',
   'misaligned-atomic',
+  'interrupted',
 ] as const;
 export type Stop = (typeof STOPS)[number];
 
@@ -69,10 +78,12 @@ export type InterpreterImports = {
   /** As readMiss. Where it gives SCRATCH_DATA, `writeDone` follows once the data is there. */
   writeMiss(low: number, high: number, width: number): number;
   writeDone(): void;
-  /** Gives the decoded records of the page of pc; 0 is a page fault. */
+  /** Gives the decoded records of the page of pc; 0 is a page fault, INTERRUPTED asks for a stop before pc. */
   fetchMiss(low: number, high: number): number;
   /** Decodes the instruction of a record. */
   decode(record: number): void;
+  /** Compares a hit of the TLB with the page table (checking only). `host` is the byte in RAM, or for a fetch the records. */
+  checkHit(access: number, low: number, high: number, host: number): void;
   /** Decodes the instruction at pc, which crosses into the next page, to CROSSING; 0 is a page fault, else CROSSING. */
   decodeCrossing(low: number, high: number): number;
 };
@@ -82,13 +93,20 @@ export interface InterpreterExports {
   run(budget: number): number;
 }
 
+/** An address that no record has. */
+export const INTERRUPTED = 1;
+
 const PAGE_MASK = -4096n;
 /** Shift from an address's page number to its TLB line. */
 const LINE_SHIFT = 12 - Math.log2(TLB_LINE_BYTES);
 
 type Imported = Readonly<Record<keyof InterpreterImports, FunctionIndex>>;
 
-export const generateInterpreter = (): Uint8Array<ArrayBuffer> => {
+/** The accesses as `checkHit` is told of them: a place in this list. */
+export const ACCESSES: readonly Access[] = ['read', 'write', 'execute'];
+
+/** @param hits 'checked' calls `checkHit` at every hit of the TLB, which makes it some ten times slower. */
+export const generateInterpreter = (hits: 'trusted' | 'checked'): Uint8Array<ArrayBuffer> => {
   const module = new ModuleBuilder();
   module.importMemory('ram', 'memory');
   const i32s = (count: number): 'i32'[] => Array.from({ length: count }, () => 'i32');
@@ -101,15 +119,17 @@ export const generateInterpreter = (): Uint8Array<ArrayBuffer> => {
     fetchMiss: imported('fetchMiss', 2, 1),
     decode: imported('decode', 1, 0),
     decodeCrossing: imported('decodeCrossing', 2, 1),
+    checkHit: imported('checkHit', 4, 0),
   };
   const code = module.function('run', { parameters: ['i32'], results: ['i32'] });
-  new InterpreterWriter(code, imports).write();
+  new InterpreterWriter(code, imports, hits === 'checked').write();
   return module.toBytes();
 };
 
 class InterpreterWriter {
   readonly #code: CodeBuilder;
   readonly #imports: Imported;
+  readonly #checksHits: boolean;
   /** Instructions that may still run. */
   readonly #budget: Local;
   /** The record of the instruction that runs. */
@@ -128,9 +148,10 @@ class InterpreterWriter {
   readonly #host: Local;
   readonly #scratch: readonly Local[];
 
-  constructor(code: CodeBuilder, imports: Imported) {
+  constructor(code: CodeBuilder, imports: Imported, checksHits: boolean) {
     this.#code = code;
     this.#imports = imports;
+    this.#checksHits = checksHits;
     this.#budget = code.parameter(0);
     this.#record = code.local('i32');
     this.#pageRecords = code.local('i32');
@@ -186,13 +207,18 @@ class InterpreterWriter {
     code.get(this.#line);
     code.memory('i32.load', TLB_EXTRA);
     code.set(this.#pageRecords);
+    this.#checkHit('execute', this.#target, this.#pageRecords);
     code.else();
     this.#pushWords(this.#target);
     code.call(this.#imports.fetchMiss);
     code.tee(this.#pageRecords);
-    code.op('i32.eqz');
+    code.i32(INTERRUPTED);
+    code.op('i32.le_u');
     code.if();
+    code.i32(stopCode('interrupted'));
     code.i32(stopCode('page-fault'));
+    code.get(this.#pageRecords);
+    code.op('select');
     code.set(this.#stop);
     code.br(exit);
     code.end();
@@ -364,6 +390,7 @@ class InterpreterWriter {
     code.memory('i32.load', TLB_ADDEND);
     code.op('i32.add');
     code.set(this.#host);
+    this.#checkHit(access, this.#address, this.#host);
     code.else();
     this.#pushWords(this.#address);
     code.i32(width);
@@ -376,6 +403,15 @@ class InterpreterWriter {
     this.#leave('page-fault', exit);
     code.end();
     code.end();
+  }
+
+  #checkHit(access: Access, address: Local, host: Local): void {
+    if (!this.#checksHits) return;
+    const code = this.#code;
+    code.i32(ACCESSES.indexOf(access));
+    this.#pushWords(address);
+    code.get(host);
+    code.call(this.#imports.checkHit);
   }
 
   #emitter(sizeBytes: 2 | 4, { exit, jump, next }: Labels): Emitter {

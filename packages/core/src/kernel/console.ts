@@ -14,7 +14,10 @@ export class Console implements FileOperations {
   readonly #wake: (channel: object) => void;
   #output: Uint8Array[] = [];
   #outputBytes = 0;
-  #input = new Uint8Array(0);
+  /** Input that has not been read, piece by piece, and how much of the first piece has been. */
+  #input: Uint8Array[] = [];
+  #inputStart = 0;
+  #inputBytes = 0;
   #inputEnded = false;
   /** What a process that waits for input waits for, and one that waits for room. */
   readonly inputChannel = {};
@@ -25,9 +28,9 @@ export class Console implements FileOperations {
     this.#wake = wake;
   }
 
-  /** Whether the host should give more input before it waits. */
+  /** Whether more input is wanted: none is while enough waits to be read. */
   get wantsInput(): boolean {
-    return !this.#inputEnded && this.#input.length < this.#capacity;
+    return !this.#inputEnded && this.#inputBytes < this.#capacity;
   }
 
   get outputBytes(): number {
@@ -49,10 +52,9 @@ export class Console implements FileOperations {
   }
 
   giveInput(bytes: Uint8Array): void {
-    const joined = new Uint8Array(this.#input.length + bytes.length);
-    joined.set(this.#input);
-    joined.set(bytes, this.#input.length);
-    this.#input = joined;
+    if (bytes.length === 0) return;
+    this.#input.push(bytes.slice());
+    this.#inputBytes += bytes.length;
     this.#wake(this.inputChannel);
   }
 
@@ -64,11 +66,10 @@ export class Console implements FileOperations {
 
   /** Gives at most a line, as a terminal does. */
   read(space: AddressSpace, to: VirtAddr, count: number): Transfer {
-    if (this.#input.length === 0) return this.#inputEnded ? 0 : { wait: this.inputChannel };
-    const lineBytes = this.#input.indexOf(NEWLINE) + 1 || this.#input.length;
-    const line = this.#input.subarray(0, Math.min(count, lineBytes));
+    if (this.#inputBytes === 0) return this.#inputEnded ? 0 : { wait: this.inputChannel };
+    const line = this.#peekLine(count);
     if (copyOut(space, to, line) !== 'ok') return -1;
-    this.#input = this.#input.slice(line.length);
+    this.#dropInput(line.length);
     return line.length;
   }
 
@@ -88,4 +89,28 @@ export class Console implements FileOperations {
   }
 
   close(): void {}
+
+  /** The input up to the end of the line, or `most` bytes of it. */
+  #peekLine(most: number): Uint8Array {
+    const line = new Uint8Array(Math.min(most, this.#inputBytes, this.#capacity));
+    let length = 0;
+    let start = this.#inputStart;
+    for (const piece of this.#input) {
+      const part = piece.subarray(start, start + line.length - length);
+      const end = part.indexOf(NEWLINE) + 1;
+      line.set(end > 0 ? part.subarray(0, end) : part, length);
+      length += end > 0 ? end : part.length;
+      if (end > 0 || length === line.length) break;
+      start = 0;
+    }
+    return line.subarray(0, length);
+  }
+
+  #dropInput(bytes: number): void {
+    this.#inputBytes -= bytes;
+    this.#inputStart += bytes;
+    while (this.#input.length > 0 && this.#inputStart >= this.#input[0]!.length) {
+      this.#inputStart -= this.#input.shift()!.length;
+    }
+  }
 }

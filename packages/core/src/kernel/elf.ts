@@ -75,8 +75,9 @@ export const parseElf = (file: Uint8Array): ElfImage | ElfProblem => {
     if (kind === SEGMENT_INTERPRETER) return problem('is dynamically linked: link it with -static');
     if (kind !== SEGMENT_LOAD) continue;
     const segment = readSegment(file, view, header, `segment ${index}`);
+    if (segment === 'empty') continue;
     if ('problem' in segment) return segment;
-    if (segment.memoryBytes > 0) segments.push(segment);
+    segments.push(segment);
   }
   return checkImage(segments, readU64(view, 24));
 };
@@ -86,7 +87,7 @@ const readSegment = (
   view: DataView,
   header: number,
   name: string,
-): ElfSegment | ElfProblem => {
+): ElfSegment | ElfProblem | 'empty' => {
   const flags = view.getUint32(header + 4, true);
   const offset = readU64(view, header + 8);
   const address = readU64(view, header + 16);
@@ -95,6 +96,7 @@ const readSegment = (
   if (fileBytes > memoryBytes) {
     return problem(`is malformed: ${name} has ${fileBytes} bytes in the file and ${memoryBytes} in memory`);
   }
+  if (memoryBytes === 0) return 'empty';
   if (address + memoryBytes >= 2 ** 64) return problem(`is malformed: ${name} wraps round the end of memory`);
   if (address + memoryBytes > IMAGE_END) {
     return problem(`does not fit: ${name} ends at ${hex(address + memoryBytes)}, beyond ${hex(IMAGE_END)}`);
@@ -134,6 +136,7 @@ const checkImage = (unordered: readonly ElfSegment[], entry: number): ElfImage |
       protection.endsWith('x') && entry >= address && entry < address + memoryBytes,
   );
   if (!holdsEntry) return problem(`has its entry point, ${hex(entry)}, outside its executable segments`);
+  if (entry % 2 !== 0) return problem(`has its entry point at an odd address, ${hex(entry)}`);
   return { kind: 'image', entry, segments };
 };
 

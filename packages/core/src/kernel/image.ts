@@ -17,8 +17,8 @@ export interface ProgramImage {
   /** Where the stack pointer starts: the address of argv. */
   readonly stackPointer: number;
   readonly argumentCount: number;
-  /** Where the heap begins. */
-  readonly heapStart: number;
+  /** Where the heap begins: the first break. */
+  readonly breakAddress: number;
 }
 
 /** Why there is no image: nothing is left of it then. */
@@ -60,7 +60,7 @@ export const loadImage = (
     entry: elf.entry,
     stackPointer: stackTop - stack.length,
     argumentCount: argv.length,
-    heapStart: stackTop,
+    breakAddress: stackTop,
   };
 };
 

@@ -15,7 +15,7 @@ import { type FaultFailure, type ForkKind, formatMapping, type VirtualMemory } f
 import { Console } from './console.js';
 import { type Channel, FileTable, type OpenFile } from './file.js';
 import { type ImageFailure, loadImage, type ProgramImage } from './image.js';
-import { type KernelLimits, XV6_LIMITS } from './limits.js';
+import { checkLimits, type KernelLimits, XV6_LIMITS } from './limits.js';
 import { KILLED_STATUS, Process } from './process.js';
 import { A0, A1, REPLACED, SP, systemCall } from './system-calls.js';
 
@@ -49,6 +49,9 @@ export type KernelState = 'running' | 'waiting-for-input' | 'waiting-for-output'
 /** What a system call and a page fault cost of a quantum, in instructions: about their time on the host. */
 const SYSTEM_CALL_COST = 200;
 const PAGE_FAULT_COST = 200;
+/** And each frame that either takes, frees or shares, and each frame of code that is to be decoded. */
+const FRAME_COST = 500;
+const REFILL_COST = 5_000;
 const ECALL_BYTES = 4n;
 const REGISTER_BYTES = 8;
 const PC_IN_CONTEXT = CONTEXT_BYTES - 8;
@@ -73,10 +76,11 @@ export class Kernel {
   #time = 0;
   #instructions = 0;
 
-  /** @throws HolsteinError EINVAL for a quantum or tick that is not a whole number from 1 up. */
+  /** @throws HolsteinError EINVAL for a quantum, tick or limit that is not a whole number from 1 up. */
   constructor(options: KernelOptions) {
     this.#options = options;
     this.limits = { ...XV6_LIMITS, ...options.limits };
+    checkLimits(this.limits);
     this.hart = options.hart;
     this.virtualMemory = options.virtualMemory;
     this.#quantum = positive('quantumInstructions', options.quantumInstructions ?? 100_000, MAX_BUDGET);
@@ -119,6 +123,13 @@ export class Kernel {
     if (this.#init !== undefined) throw new HolsteinError('EBUSY', 'process 1 has been spawned already');
     const file = this.#options.findProgram(path);
     if (file === undefined) throw new HolsteinError('ENOENT', `there is no program ${path}`);
+    if (argv.length >= this.limits.arguments) {
+      const most = this.limits.arguments - 1;
+      throw new HolsteinError(
+        'EINVAL',
+        `${argv.length} arguments for ${path}: at most ${most} are possible, with its name`,
+      );
+    }
     const encoder = new TextEncoder();
     const image = loadImage(
       this.virtualMemory,
@@ -134,7 +145,7 @@ export class Kernel {
     const console = this.fileTable.open(this.console, { readable: true, writable: true });
     console.references = 3;
     const files: (OpenFile | undefined)[] = this.#noFiles().fill(console, 0, 3);
-    const process = this.#addProcess(nameOf(path), memoryOf(image), files);
+    const process = this.#addProcess(nameOf(path), image, files);
     this.#init = process;
     this.#switchTo(process);
     this.#enterImage(image);
@@ -168,8 +179,8 @@ export class Kernel {
       if (error instanceof OutOfMemory) return -1;
       throw error;
     }
-    const { breakAddress, heapStart } = parent;
-    const child = this.#addProcess(parent.name, { space, breakAddress, heapStart }, parent.files.slice());
+    const { breakAddress } = parent;
+    const child = this.#addProcess(parent.name, { space, breakAddress }, parent.files.slice());
     for (const file of child.files) if (file !== undefined) file.references++;
     child.parent = parent;
     this.hart.saveContext(child.context);
@@ -190,7 +201,8 @@ export class Kernel {
     }
     process.space.close();
     process.name = nameOf(path);
-    Object.assign(process, memoryOf(image));
+    process.space = image.space;
+    process.breakAddress = image.breakAddress;
     this.hart.enter(image.space.table);
     this.#enterImage(image);
     return REPLACED;
@@ -245,6 +257,12 @@ export class Kernel {
     return true;
   }
 
+  /** Whether any process waits for a channel. */
+  hasWaiterFor(channel: Channel): boolean {
+    for (const process of this.#processes.values()) if (process.channel === channel) return true;
+    return false;
+  }
+
   /** Makes what waits for a channel try again. */
   wake(channel: Channel): void {
     for (const process of this.#processes.values()) {
@@ -288,18 +306,27 @@ export class Kernel {
         return;
       }
       const stop = this.hart.run(left);
-      const { retired } = this.hart;
-      const spent = retired + this.#handle(process, stop);
+      const { retired, refills } = this.hart;
+      const framesBefore = this.#framesMoved();
+      const handling = this.#handle(process, stop);
+      const frames = Math.abs(this.#framesMoved() - framesBefore);
+      const spent = retired + handling + frames * FRAME_COST + refills * REFILL_COST;
       this.#instructions += retired;
       this.#time += spent;
       left -= spent;
     }
   }
 
+  /** A number that changes by the frames that are taken, freed or shared. */
+  #framesMoved(): number {
+    return this.virtualMemory.counters.framesSharedByForks - this.virtualMemory.memory.freeFrames;
+  }
+
   /** Does what a stop of the hart asks for. @returns what it costs of the quantum. */
   #handle(process: Process, stop: Stop): number {
     switch (stop) {
       case 'budget':
+      case 'interrupted':
         return 0;
       case 'system-call':
         this.#systemCall(process);
@@ -452,12 +479,6 @@ const FAULT_VERBS: Readonly<Record<Access, string>> = {
   write: 'wrote',
   execute: 'jumped to',
 };
-
-const memoryOf = ({ space, heapStart }: ProgramImage): ConstructorParameters<typeof Process>[2] => ({
-  space,
-  heapStart,
-  breakAddress: heapStart,
-});
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 

@@ -1,4 +1,7 @@
-/** What running processes may use at most. The defaults are xv6's: its programs expect to meet them. */
+/** What running processes may use at most, and the check of it. */
+import { InvalidArgument } from '../frame/index.js';
+
+/** The defaults are xv6's: its programs expect to meet them. */
 export interface KernelLimits {
   /** Processes at a time, zombies included. */
   readonly processes: number;
@@ -24,4 +27,16 @@ export const XV6_LIMITS: KernelLimits = {
   pathBytes: 128,
   pipeBytes: 512,
   consoleBytes: 65_536,
+};
+
+/** The least that a machine works with: descriptors 0, 1 and 2, a program's path and the null after it. */
+const LEAST: Readonly<Partial<Record<keyof KernelLimits, number>>> = { filesPerProcess: 3, arguments: 2 };
+
+/** @throws InvalidArgument for a limit that is not a whole number, or too small to work with. */
+export const checkLimits = (limits: KernelLimits): void => {
+  for (const [name, value] of Object.entries(limits) as [keyof KernelLimits, number][]) {
+    const least = LEAST[name] ?? 1;
+    if (Number.isSafeInteger(value) && value >= least && value <= 2 ** 30) continue;
+    throw new InvalidArgument(`limit ${name} of ${value}: give a whole number from ${least} to 2^30`);
+  }
 };

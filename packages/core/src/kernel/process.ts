@@ -27,9 +27,8 @@ export class Process {
   readonly context = new Uint8Array(CONTEXT_BYTES);
   /** Open files by descriptor. */
   readonly files: (OpenFile | undefined)[];
-  /** The first address beyond the heap, and the heap's own first. */
+  /** The first address beyond the heap. */
   breakAddress: number;
-  heapStart: number;
   /** To exit as soon as it would run. */
   killed = false;
   exitStatus = 0;
@@ -41,14 +40,13 @@ export class Process {
   constructor(
     pid: number,
     name: string,
-    memory: { readonly space: AddressSpace; readonly breakAddress: number; readonly heapStart: number },
+    memory: { readonly space: AddressSpace; readonly breakAddress: number },
     files: (OpenFile | undefined)[],
   ) {
     this.pid = pid;
     this.name = name;
     this.space = memory.space;
     this.breakAddress = memory.breakAddress;
-    this.heapStart = memory.heapStart;
     this.files = files;
   }
 

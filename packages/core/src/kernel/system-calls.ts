@@ -24,6 +24,8 @@ type Result = number | typeof REPLACED | (Wait & { readonly progress?: number })
 type SystemCall = (kernel: Kernel, process: Process) => Result;
 
 const FAILED = -1;
+/** A byte order mark is part of a path. */
+const PATH_DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 const POINTER_BYTES = 8;
 const INT_BYTES = 4;
 
@@ -34,7 +36,7 @@ const CONSOLE_PATHS: ReadonlySet<string> = new Set(['console', '/console']);
 
 /** Makes the call that the process on the hart asks for. An unknown number, or one that is not built yet, gives -1. */
 export const systemCall = (kernel: Kernel, process: Process): Result => {
-  const call = CALLS[kernel.hart.registerAsNumber(A7)];
+  const call = CALLS[kernel.hart.registerAsInt(A7)];
   return call === undefined ? FAILED : call(kernel, process);
 };
 
@@ -81,7 +83,7 @@ const pipe: SystemCall = (kernel, process) => {
 
 const read: SystemCall = (kernel, process) => {
   const file = fileOf(kernel, process);
-  const count = kernel.hart.registerAsInt(A2);
+  const count = kernel.hart.registerAsSigned(A2);
   if (file === undefined || !file.readable || count < 0) return FAILED;
   if (count === 0) return 0;
   return file.operations.read(process.space, virtAddr(kernel.hart.registerAsNumber(A1)), count);
@@ -89,7 +91,7 @@ const read: SystemCall = (kernel, process) => {
 
 const write: SystemCall = (kernel, process) => {
   const file = fileOf(kernel, process);
-  const count = kernel.hart.registerAsInt(A2);
+  const count = kernel.hart.registerAsSigned(A2);
   if (file === undefined || !file.writable || count < 0) return FAILED;
   if (count === 0) return 0;
   const from = virtAddr(kernel.hart.registerAsNumber(A1));
@@ -107,7 +109,7 @@ const exec: SystemCall = (kernel, process) => {
   if (typeof path === 'string') return FAILED;
   const argv = argumentsOf(kernel, process);
   if (argv === undefined) return FAILED;
-  return kernel.exec(process, new TextDecoder().decode(path), argv);
+  return kernel.exec(process, PATH_DECODER.decode(path), argv);
 };
 
 /** Copies exec's arguments in. They must fit the one page of the stack anyway. */
@@ -141,7 +143,7 @@ const getpid: SystemCall = (_kernel, process) => process.pid;
 /** Moves the break by a signed number of bytes. Memory that it gains is there at once, or the call fails. */
 const sbrk: SystemCall = (kernel, process) => {
   const { breakAddress, space } = process;
-  const moved = breakAddress + kernel.hart.registerAsInt(A0);
+  const moved = breakAddress + kernel.hart.registerAsSigned(A0);
   if (moved < 0 || moved > USER_END) return FAILED;
   const oldEnd = roundUp(breakAddress);
   const newEnd = roundUp(moved);
@@ -176,7 +178,7 @@ const open: SystemCall = (kernel, process) => {
     virtAddr(kernel.hart.registerAsNumber(A0)),
     kernel.limits.pathBytes,
   );
-  if (typeof path === 'string' || !CONSOLE_PATHS.has(new TextDecoder().decode(path))) return FAILED;
+  if (typeof path === 'string' || !CONSOLE_PATHS.has(PATH_DECODER.decode(path))) return FAILED;
   const descriptor = process.freeDescriptor();
   if (descriptor === -1 || !kernel.fileTable.hasRoomFor(1)) return FAILED;
   const mode = kernel.hart.registerAsInt(A1);

@@ -4,8 +4,6 @@
  */
 export { globalHost, type Host } from './host.js';
 export {
-  type ByteSink,
-  type ByteSource,
   Machine,
   type MachineOptions,
   type ProgramFiles,
@@ -13,3 +11,4 @@ export {
   type RunResult,
 } from './machine.js';
 export { formatMemoryReport, type MemoryReport } from './memory-report.js';
+export type { ByteSink, ByteSource } from './streams.js';

@@ -4,21 +4,12 @@
  */
 import { HolsteinError, PhysicalMemory } from '../frame/index.js';
 import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart } from '../hart/index.js';
-import { Kernel, type KernelLimits, KILLED_STATUS } from '../kernel/index.js';
+import { Kernel, type KernelLimits, type KernelState, KILLED_STATUS } from '../kernel/index.js';
 import { Tlb } from '../paging/index.js';
 import { type ForkKind, VirtualMemory } from '../space/index.js';
 import { globalHost, type Host } from './host.js';
 import { type MemoryReport, reportBetween, snapshot } from './memory-report.js';
-
-/** Where a machine's console input comes from: a `ReadableStreamDefaultReader` is one. */
-export interface ByteSource {
-  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
-}
-
-/** Where a machine's console output goes: a `WritableStreamDefaultWriter` is one. A promise is waited for. */
-export interface ByteSink {
-  write(bytes: Uint8Array): unknown;
-}
+import { type ByteSink, type ByteSource, InputPump, unlessAborted } from './streams.js';
 
 /** ELF files by their path on the machine, such as `/cowtest`. */
 export type ProgramFiles = Readonly<Record<string, Uint8Array>>;
@@ -34,6 +25,8 @@ export interface MachineOptions {
   readonly quantumInstructions?: number;
   /** Frames of decoded code that the hart keeps, 32 KiB of RAM each. Default 64, fewer in small RAM. */
   readonly codeSlots?: number;
+  /** 'on' compares every hit of the hart's TLB with a fresh walk: some ten times slower. Default 'off'. */
+  readonly checking?: 'on' | 'off';
   /** Hears of processes that are killed, a line at a time. */
   readonly log?: (line: string) => void;
   readonly host?: Host;
@@ -65,6 +58,8 @@ export interface RunResult {
 const DEFAULT_MEMORY_BYTES = 128 * 2 ** 20;
 /** For how long the machine runs before the host's event loop gets a turn. */
 const TURN_MS = 10;
+/** And how much output it has before the sink gets it. */
+const MOST_OUTPUT_BYTES = 65_536;
 /** In small RAM decoded code gets a 32nd of it, and room for this many frames at least. */
 const CODE_SHARE = 32;
 const LEAST_CODE_SLOTS = 4;
@@ -83,7 +78,8 @@ export class Machine implements Disposable {
    */
   constructor(options: MachineOptions = {}) {
     const { memoryBytes = DEFAULT_MEMORY_BYTES } = options;
-    const hartOptions = { codeSlots: options.codeSlots ?? codeSlotsFor(memoryBytes) };
+    const { codeSlots = codeSlotsFor(memoryBytes), checking = 'off' } = options;
+    const hartOptions = { codeSlots, checking };
     this.#options = options;
     this.#host = options.host ?? globalHost;
     this.memory = new PhysicalMemory({
@@ -121,6 +117,7 @@ export class Machine implements Disposable {
     this.#kernel = kernel;
     try {
       const outcome = await this.#runToEnd(kernel, options);
+      // Before the report, which is to say that everything has been given back.
       kernel.shutDown();
       return {
         outcome,
@@ -152,49 +149,44 @@ export class Machine implements Disposable {
   }
 
   async #runToEnd(kernel: Kernel, { input, output, signal }: RunOptions): Promise<RunResult['outcome']> {
-    if (input === undefined) kernel.console.endInput();
+    const { console } = kernel;
+    const pump = input === undefined ? undefined : new InputPump(input, console);
+    if (pump === undefined) console.endInput();
     for (;;) {
-      const turnEnd = this.#host.now() + TURN_MS;
-      let state = kernel.step();
-      while (state === 'running' && this.#host.now() < turnEnd) state = kernel.step();
-      if (kernel.console.outputBytes > 0) {
-        const bytes = kernel.console.takeOutput();
-        await output?.write(bytes);
+      const turn = this.#runTurn(kernel);
+      for (const bytes of turn.output) {
+        if ((await unlessAborted(output?.write(bytes), signal)) === 'aborted') return 'aborted';
       }
-      if (state === 'halted') return 'exited';
+      if (turn.state === 'halted') return 'exited';
       if (signal?.aborted === true) return 'aborted';
-      if (state === 'stuck') return 'stuck';
-      if (state === 'waiting-for-input') {
-        const chunk = await unlessAborted(input!.read(), signal);
-        if (chunk === 'aborted') return 'aborted';
-        if (chunk.value !== undefined) kernel.console.giveInput(chunk.value);
-        if (chunk.done) kernel.console.endInput();
-      } else {
-        await this.#host.pause();
+      if (turn.state === 'stuck') return 'stuck';
+      const arrival =
+        console.wantsInput && kernel.hasWaiterFor(console.inputChannel) ? pump?.ask() : undefined;
+      const wait = turn.state === 'waiting-for-input' ? arrival : this.#host.pause();
+      if ((await unlessAborted(wait, signal)) === 'aborted') return 'aborted';
+      pump?.throwFailure();
+    }
+  }
+
+  /**
+   * Steps until the host should have a turn, or nothing more can be done. Output is taken after each step,
+   * so that the room that writers see depends on what has run, never on the host's speed.
+   */
+  #runTurn(kernel: Kernel): { readonly state: KernelState; readonly output: readonly Uint8Array[] } {
+    const output: Uint8Array[] = [];
+    const end = this.#host.now() + TURN_MS;
+    let outputBytes = 0;
+    for (;;) {
+      const state = kernel.step();
+      if (kernel.console.outputBytes > 0) {
+        output.push(kernel.console.takeOutput());
+        outputBytes += output.at(-1)!.length;
       }
+      const goesOn = state === 'running' || state === 'waiting-for-output';
+      if (!goesOn || outputBytes >= MOST_OUTPUT_BYTES || this.#host.now() >= end) return { state, output };
     }
   }
 }
-
-/** Settles as `promise` does, or with 'aborted' as soon as the signal says so. */
-const unlessAborted = async <T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T | 'aborted'> => {
-  if (signal === undefined) return promise;
-  let stopListening: (() => void) | undefined;
-  const aborted = new Promise<'aborted'>((resolve) => {
-    const listener = (): void => resolve('aborted');
-    signal.addEventListener('abort', listener);
-    stopListening = () => signal.removeEventListener('abort', listener);
-    if (signal.aborted) listener();
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    stopListening?.();
-  }
-};
 
 /** Looks a path up from the root, which is every process's working directory. */
 const findFile = (files: ProgramFiles, path: string): Uint8Array | undefined => {

@@ -349,3 +349,25 @@ describe.each([1, 2, 3])('with %d code slots', (codeSlots) => {
     }
   });
 });
+
+test('code on ever new pages is interrupted, so that no budget hides the work of decoding it', () => {
+  const pages = 100;
+  const small = new BareMachine({ codeSlots: 4 });
+  for (let page = 0; page < pages; page++) {
+    // Each page jumps to the next, the last to the first.
+    const imm = page === pages - 1 ? -4096 * page : 4096;
+    small.place(CODE + page * PAGE_SIZE, codeBytes([encode('jal', { imm })]), 'r-x');
+  }
+  small.hart.pc = BigInt(CODE);
+  let retired = 0;
+  for (let run = 0; run < 50; run++) {
+    expect(small.hart.run(100_000)).toBe('interrupted');
+    expect(small.hart.refills).toBeGreaterThan(0);
+    expect(small.hart.retired).toBeLessThan(100);
+    retired += small.hart.retired;
+    // Exact, wherever it was interrupted.
+    expect(small.hart.pc).toBe(BigInt(CODE + (retired % pages) * PAGE_SIZE));
+  }
+  expect(small.audit()).toEqual([]);
+  small[Symbol.dispose]();
+});

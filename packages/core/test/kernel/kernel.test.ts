@@ -82,6 +82,35 @@ describe('a process', () => {
     expect(exitStatus).toBe(7);
   });
 
+  test('that is a zombie when its parent exits wakes process 1, which waits for any child', async () => {
+    // Init waits for its only child, which sleeps on; a grandchild exits and leaves a zombie to init.
+    const { outcome, exitStatus } = await run([
+      call(CALL.fork),
+      inChild(
+        call(CALL.fork),
+        inChild(call(CALL.fork), inChild(call(CALL.exit, 7)), call(CALL.sleep, 3), call(CALL.exit, 0)),
+        call(CALL.sleep, 1000),
+        call(CALL.exit, 1),
+      ),
+      call(CALL.wait, DATA),
+      loadInt(x.a0, DATA),
+      exitWithResult,
+    ]);
+    expect({ outcome, exitStatus }).toEqual({ outcome: 'exited', exitStatus: 7 });
+  });
+
+  test('that asks for memory by a number of more than 32 bits is not given the low half', async () => {
+    for (const shift of [32, 33, 40, 62, 63]) {
+      const { exitStatus } = await run([
+        li(x.a0, 1),
+        encode('slli', { rd: x.a0, rs1: x.a0, imm: shift }),
+        call(CALL.sbrk, undefined),
+        exitWithResult,
+      ]);
+      expect(exitStatus).toBe(-1);
+    }
+  });
+
   test('that is killed while it sleeps does not wait for its time', async () => {
     const { exitStatus } = await run([
       call(CALL.fork),
@@ -220,6 +249,77 @@ describe('the console', () => {
     expect((await runOn(machine, ['/hello'])).exitStatus).toBe(0);
   });
 
+  test('input arrives while others run or sleep', async () => {
+    for (const other of [
+      [label('busy'), branch('jal', 'busy')],
+      [label('busy'), call(CALL.sleep, 1), branch('jal', 'busy')],
+    ]) {
+      const code = [call(CALL.fork), inChild(other), call(CALL.read, 0, DATA, 100), exitWithResult];
+      const result = await run(code, {}, { input: sourceOf('four'), signal: AbortSignal.timeout(20_000) });
+      expect(result).toMatchObject({ outcome: 'exited', exitStatus: 4 });
+    }
+  });
+
+  test('input in one large piece is read byte by byte to its end', async () => {
+    const bytes = 50_000;
+    const code = [
+      li(x.s1, -1),
+      label('next'),
+      encode('addi', { rd: x.s1, rs1: x.s1, imm: 1 }),
+      call(CALL.read, 0, DATA, 1),
+      branch('bne', 'next', x.a0),
+      move(x.a0, x.s1),
+      exitWithResult,
+    ];
+    const { exitStatus } = await run(code, {}, { input: sourceOf('x'.repeat(bytes)) });
+    expect(exitStatus).toBe(bytes);
+  });
+
+  test('an error of the input ends the run with that error', async () => {
+    const input = { read: () => Promise.reject(new Error('the terminal is gone')) };
+    await expect(run([copyInput], {}, { input })).rejects.toThrow('the terminal is gone');
+  });
+
+  test('a run can be aborted while its output is not taken', async () => {
+    const result = await run(
+      [call(CALL.write, 1, DATA, 10), call(CALL.exit, 0)],
+      {},
+      { output: { write: () => new Promise(() => {}) }, signal: AbortSignal.timeout(20) },
+    );
+    expect(result.outcome).toBe('aborted');
+  });
+
+  test('what processes do does not depend on how fast the host is', async () => {
+    // Two writers that fill the console again and again, on hosts whose turns end after 1, 3 or ever so many steps.
+    const writer = (character: number): Code => [
+      li(x.t0, DATA),
+      li(x.t1, character),
+      encode('sb', { rs1: x.t0, rs2: x.t1 }),
+      li(x.s1, 300),
+      label(`again ${character}`),
+      call(CALL.write, 1, DATA, 200),
+      encode('addi', { rd: x.s1, rs1: x.s1, imm: -1 }),
+      branch('bne', `again ${character}`, x.s1),
+    ];
+    const code = [
+      call(CALL.fork),
+      inChild(writer(0x61), call(CALL.exit, 0)),
+      writer(0x62),
+      call(CALL.wait, 0),
+      call(CALL.exit, 0),
+    ];
+    const results = [];
+    for (const msPerLook of [100, 4, 0]) {
+      let now = 0;
+      const host = { now: () => (now += msPerLook), pause: () => Promise.resolve() };
+      const { text, instructions } = await run(code, { host, limits: { consoleBytes: 1000 } });
+      results.push({ text, instructions });
+    }
+    expect(results[0]!.text).toHaveLength(2 * 300 * 200);
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
   test('a run can be aborted while it waits for input that never comes', async () => {
     const result = await run(
       [copyInput],
@@ -253,6 +353,22 @@ describe('limits', () => {
     await expect(run([], { quantumInstructions: 0 })).rejects.toThrow('quantumInstructions of 0');
     await expect(run([], { quantumInstructions: 1.5 })).rejects.toThrow('quantumInstructions of 1.5');
     await expect(run([], { codeSlots: 0 })).rejects.toThrow('0 code slots');
+  });
+
+  test.each([
+    [{ pipeBytes: 0 }, 'limit pipeBytes of 0'],
+    [{ pipeBytes: -1 }, 'limit pipeBytes of -1'],
+    [{ consoleBytes: 0 }, 'limit consoleBytes of 0'],
+    [{ filesPerProcess: 2 }, 'limit filesPerProcess of 2'],
+    [{ processes: 1.5 }, 'limit processes of 1.5'],
+    [{ arguments: Number.NaN }, 'limit arguments of NaN'],
+  ])('of %j are refused', async (limits, message) => {
+    await expect(run([], { limits })).rejects.toThrow(message);
+  });
+
+  test('more arguments than a program may have are refused', async () => {
+    const argv: [string, ...string[]] = ['/hello', ...Array.from({ length: 31 }, () => 'x')];
+    await expect(runOnce(argv)).rejects.toThrow('32 arguments for /hello: at most 31 are possible');
   });
 });
 

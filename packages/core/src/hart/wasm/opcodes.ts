@@ -11,6 +11,7 @@ export const OPCODES = {
   'i32.lt_s': 0x48,
   'i32.lt_u': 0x49,
   'i32.gt_s': 0x4a,
+  'i32.le_u': 0x4d,
   'i32.ge_u': 0x4f,
   'i64.eqz': 0x50,
   'i64.eq': 0x51,

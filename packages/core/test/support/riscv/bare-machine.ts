@@ -85,6 +85,7 @@ export class BareMachine implements Disposable {
       const stop = this.hart.run(left);
       left -= this.hart.retired;
       this.retired += this.hart.retired;
+      if (stop === 'interrupted') continue;
       if (stop !== 'page-fault') return stop;
       const { page, access } = this.hart.fault;
       if (space.handleFault(page, access).kind !== 'resolved') return stop;
