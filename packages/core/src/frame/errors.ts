@@ -1,7 +1,16 @@
 /** The errors that the library throws: each has a literal `code`, as the errors of Node's own modules have. */
 
 export type ErrorCode =
-  'EACCES' | 'EBUSY' | 'EEXIST' | 'EFAULT' | 'EINVAL' | 'ENOENT' | 'ENOEXEC' | 'ENOMEM' | 'EOVERFLOW';
+  | 'EACCES'
+  | 'EBADF'
+  | 'EBUSY'
+  | 'EEXIST'
+  | 'EFAULT'
+  | 'EINVAL'
+  | 'ENOENT'
+  | 'ENOEXEC'
+  | 'ENOMEM'
+  | 'EOVERFLOW';
 
 /** What every error of holstein's is an instance of. */
 export class HolsteinError extends Error {

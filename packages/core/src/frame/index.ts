@@ -4,13 +4,27 @@
  */
 export * from './address.js';
 export * from './errors.js';
+export { MAX_ORDER } from './buddy-allocator.js';
 export {
+  FrameMeta,
+  KernelMeta,
+  KernelStackMeta,
+  type Metadata,
+  type MetadataType,
+  PageTableMeta,
+} from './metadata-type.js';
+export { BorrowedPage, type Converted, DynPage, Page, UniquePage } from './page.js';
+export { Segment, type SegmentOptions } from './segment.js';
+export type { RawLedger, RawReference } from './ledger.js';
+export {
+  type AllocationClass,
   type FrameStatistics,
   type FrameWatcher,
-  MAX_RAM_BYTES,
   PhysicalMemory,
   type PhysicalMemoryOptions,
 } from './physical-memory.js';
+export type { RangeOptions } from './range.js';
+export { MAX_RAM_BYTES, type RamOptions, type SharedRam } from './ram.js';
 export {
   type AllocatableUsage,
   METADATA_ENTRIES,

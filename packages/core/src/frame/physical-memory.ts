@@ -6,14 +6,18 @@
  *
  *      0            reserved              meta                                    sizeBytes
  *      +------------+---------------------+---------------------------------------+
- *      | Reserved: the hart's files       | Meta: a slot  | allocatable frames    |
+ *      | Reserved: the hart's files       | Meta: header  | allocatable frames    |
+ *      |                                  | and slots     |                       |
  *      +------------+---------------------+---------------------------------------+
  *
  * A frame is born by `allocate` with one reference, which its caller owns. `retain` adds one, `release`
- * drops one, and the last `release` frees the frame. These three are the inner loops' interface to the
- * counts in the slots (seed 002).
+ * drops one, and the last `release` runs the usage's destructor and frees the frame. These three are the
+ * inner loops' interface to the counts in the slots (seed 002); `Page` and its kin are the safe one.
+ *
+ * Where RAM is shared, other threads make a PhysicalMemory of their own over it (`share`). Counts are
+ * changed by compare-and-exchange, and the allocator's lists under a lock that is held for some hundred
+ * nanoseconds.
  */
-import { OutOfMemory, FrameReferenceError, InvalidArgument } from './errors.js';
 import {
   type FrameNumber,
   frameNumber,
@@ -21,37 +25,48 @@ import {
   hex,
   NO_FRAME,
   PAGE_SIZE,
-  pagesIn,
   type PhysAddr,
-  physAddr,
 } from './address.js';
+import { auditFrames } from './audit.js';
+import { BuddyAllocator, MAX_ORDER } from './buddy-allocator.js';
+import { FrameReferenceError, HolsteinError, InvalidArgument, OutOfMemory } from './errors.js';
+import { FrameSlots } from './frame-slots.js';
+import { RawLedger } from './ledger.js';
+import {
+  HEADER_BY_USAGE,
+  HEADER_BYTES,
+  HEADER_FIRST,
+  HEADER_LOCK,
+  HEADER_MAGIC,
+  HEADER_TOTAL,
+  MAGIC,
+} from './meta-header.js';
+import { checkPoison, poison } from './poison.js';
+import { checkRange, type RangeOptions } from './range.js';
+import { layOut, makeRam, type RamOptions, type SharedRam } from './ram.js';
 import {
   type AllocatableUsage,
+  COUNT_UNIQUE,
+  FLAG_POISONED,
   FLAG_WATCHED,
-  SLOT_BYTES,
-  SLOT_COUNT,
-  SLOT_FLAGS,
-  SLOT_METADATA,
-  SLOT_NEXT_FREE,
-  SLOT_USAGE,
+  STATE_USAGE_MASK,
   Usage,
   USAGE_COUNT,
   usageName,
   type UsageName,
 } from './slot.js';
 
-const WASM_PAGE_BYTES = 65536;
-const MAX_COUNT = 0xffff_ffff;
-
-/** The largest RAM: 4 GiB less one WebAssembly page, so that every physical address fits 32 bits. */
-export const MAX_RAM_BYTES = 2 ** 32 - WASM_PAGE_BYTES;
-
-export interface PhysicalMemoryOptions {
-  /** Size of RAM in bytes: a multiple of 65,536, at most 4 GiB less 64 KiB. */
-  readonly sizeBytes: number;
-  /** Bytes at the bottom of RAM that are the hart's, rounded up to frames. At least one frame is kept. */
-  readonly reservedBytes?: number;
+export interface PhysicalMemoryOptions extends RamOptions {
+  /** RAM that another thread has made: its `share()`. The sizes must be the same. */
+  readonly memory?: WebAssembly.Memory;
+  /** Frames that ordinary allocations leave free, for those that may use the reserve. Default 0. */
+  readonly reserveFrames?: number;
+  /** Costly checks: freed frames are poisoned, raw references are kept in a ledger. Default 'off'. */
+  readonly checking?: 'off' | 'on';
 }
+
+/** Whether an allocation may take the last frames, which `reserveFrames` keeps. */
+export type AllocationClass = 'ordinary' | 'reserve';
 
 /** Hears of changes to the frames that it watches. */
 export interface FrameWatcher {
@@ -68,148 +83,205 @@ export interface FrameStatistics {
   readonly free: number;
   readonly inUse: number;
   readonly byUsage: Readonly<Record<UsageName, number>>;
+  /** Free blocks by order: item o counts blocks of 2^o frames. */
+  readonly freeBlocks: readonly number[];
 }
 
 export class PhysicalMemory {
   /** RAM, as the hart's WebAssembly modules import it. */
   readonly memory: WebAssembly.Memory;
   /** All of RAM as bytes, as 32-bit words and as 64-bit words. RAM never grows, so the views stay good. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly words: Uint32Array<ArrayBuffer>;
-  readonly doublewords: BigUint64Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  readonly doublewords: BigUint64Array;
   readonly sizeBytes: number;
   readonly totalFrames: number;
   /** The first frame that `allocate` may give out; all below are Reserved or Meta. */
   readonly firstAllocatable: FrameNumber;
+  /** The counts and metadata, for this layer's own use. @internal */
+  readonly slots: FrameSlots;
+  /** Where raw references were made; undefined unless checking is on. */
+  readonly ledger: RawLedger | undefined;
 
-  /** Physical address of slot 0. */
-  readonly #slots: PhysAddr;
-  /** Frames at and above this one have never been given out. */
-  #frontier: number;
-  #freeHead: FrameNumber = NO_FRAME;
-  #freeFrames: number;
-  readonly #framesByUsage: number[] = Array.from({ length: USAGE_COUNT }, () => 0);
+  readonly #options: PhysicalMemoryOptions;
+  readonly #allocator: BuddyAllocator;
+  /** Index in `words` of the Meta header. */
+  readonly #header: number;
+  readonly #shared: boolean;
+  readonly #checking: boolean;
+  readonly #reserveFrames: number;
   #watcher: FrameWatcher | undefined;
-  #allocationsUntilFailure = 0;
+  #failWhen: (() => boolean) | undefined;
+  /** By usage. */
+  readonly #destructors: (((frame: FrameNumber) => void) | undefined)[] = Array.from({ length: USAGE_COUNT });
 
   /**
-   * @throws InvalidArgument where the size is not a multiple of 64 KiB, too large, or leaves no frame
-   *   to allocate; OutOfMemory where the host has no room for it.
+   * @throws InvalidArgument where the size is not a multiple of 64 KiB, too large, leaves no frame to
+   *   allocate, or is not that of `memory`; OutOfMemory where the host has no room for it.
    */
   constructor(options: PhysicalMemoryOptions) {
-    const { sizeBytes, reservedBytes = 0 } = options;
-    if (!Number.isSafeInteger(sizeBytes) || sizeBytes <= 0 || sizeBytes % WASM_PAGE_BYTES !== 0) {
-      throw new InvalidArgument(`RAM of ${sizeBytes} bytes: its size must be a positive multiple of 64 KiB`);
+    const { totalFrames, metaFrame, firstAllocatable } = layOut(options);
+    this.memory = options.memory ?? makeRam(options);
+    const { buffer } = this.memory;
+    if (buffer.byteLength !== options.sizeBytes) {
+      throw new InvalidArgument(`RAM has ${buffer.byteLength} bytes, not ${options.sizeBytes}`);
     }
-    if (sizeBytes > MAX_RAM_BYTES) {
-      throw new InvalidArgument(`RAM of ${sizeBytes} bytes: at most 4 GiB less 64 KiB are possible`);
-    }
-    if (!Number.isSafeInteger(reservedBytes) || reservedBytes < 0) {
-      throw new InvalidArgument(`${reservedBytes} reserved bytes: must be a whole number, not negative`);
-    }
-    const totalFrames = sizeBytes / PAGE_SIZE;
-    const reservedFrames = Math.max(1, pagesIn(reservedBytes));
-    const metaFrames = pagesIn(totalFrames * SLOT_BYTES);
-    const firstAllocatable = reservedFrames + metaFrames;
-    if (firstAllocatable >= totalFrames) {
-      throw new InvalidArgument(
-        `RAM of ${sizeBytes} bytes is too small: the hart and the frame table alone take ` +
-          `${firstAllocatable * PAGE_SIZE} bytes`,
-      );
-    }
-    try {
-      const pages = sizeBytes / WASM_PAGE_BYTES;
-      this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    } catch (cause) {
-      throw new OutOfMemory(`the host has no ${sizeBytes} bytes of memory for RAM (${String(cause)})`);
-    }
-    const buffer = this.memory.buffer as ArrayBuffer;
     this.bytes = new Uint8Array(buffer);
     this.words = new Uint32Array(buffer);
     this.doublewords = new BigUint64Array(buffer);
-    this.sizeBytes = sizeBytes;
+    this.sizeBytes = options.sizeBytes;
     this.totalFrames = totalFrames;
-    this.#slots = physAddr(reservedFrames * PAGE_SIZE);
-    this.firstAllocatable = frameNumber(firstAllocatable);
-    this.#frontier = firstAllocatable;
-    this.#freeFrames = totalFrames - firstAllocatable;
-    this.#framesByUsage[Usage.Unused] = this.#freeFrames;
-    for (let frame = 0; frame < firstAllocatable; frame++) {
-      this.#publish(frameNumber(frame), frame < reservedFrames ? Usage.Reserved : Usage.Meta);
-    }
+    this.firstAllocatable = firstAllocatable;
+    this.#options = options;
+    this.#shared = !(buffer instanceof ArrayBuffer);
+    this.#checking = options.checking === 'on';
+    this.#reserveFrames = reserveOf(options, totalFrames - firstAllocatable);
+    this.ledger = this.#checking ? new RawLedger() : undefined;
+    this.#header = (metaFrame * PAGE_SIZE) >>> 2;
+    const slots = this.#header + (HEADER_BYTES >>> 2);
+    this.slots = new FrameSlots(this.words, slots, totalFrames, this.#shared);
+    this.#allocator = new BuddyAllocator({
+      words: this.words,
+      header: this.#header,
+      slots,
+      first: firstAllocatable,
+      end: totalFrames,
+    });
+    if (options.memory === undefined) this.#boot(metaFrame);
+    else this.#checkBooted();
   }
 
-  /** Frames that `allocate` could give out now. */
+  /** What another thread's PhysicalMemory is made with. @throws InvalidArgument where RAM is not shared. */
+  share(): SharedRam {
+    if (!this.#shared) throw new InvalidArgument("RAM is not shared: make it with threads: 'shared'");
+    const { sizeBytes, reservedBytes = 0, reserveFrames = 0, checking = 'off' } = this.#options;
+    return { memory: this.memory, sizeBytes, reservedBytes, reserveFrames, checking };
+  }
+
+  /** Frames that are free, the reserve included. */
   get freeFrames(): number {
-    return this.#freeFrames;
+    return this.#allocator.freeFrames;
   }
 
   /**
    * Takes a free frame, with one reference that the caller owns. Its content is whatever its last
    * owner left: `zero` it, or write all of it, before anyone else can see it.
-   * @throws OutOfMemory where no frame is free.
+   * @throws OutOfMemory where no frame is free, or only the reserve's and this is not for it;
+   *   FrameReferenceError (EINVAL, checking only) where the frame was written while it was free.
    */
-  allocate(usage: AllocatableUsage): FrameNumber {
-    if (this.#allocationIsScriptedToFail() || this.#freeFrames === 0) {
-      throw new OutOfMemory(
-        `no free frame for usage ${usageName(usage)} (${this.#freeFrames} of ${this.totalFrames} frames free)`,
-      );
-    }
-    let frame = this.#freeHead;
-    if (frame !== NO_FRAME) {
-      this.#freeHead = frameNumber(this.words[(this.#slot(frame) + SLOT_NEXT_FREE) >>> 2]!);
-    } else {
-      frame = frameNumber(this.#frontier++);
-    }
-    this.#freeFrames--;
-    this.#framesByUsage[Usage.Unused]!--;
-    this.#publish(frame, usage);
+  allocate(usage: AllocatableUsage, allocationClass: AllocationClass = 'ordinary'): FrameNumber {
+    const frame = this.#take(usage, allocationClass);
+    this.slots.publish(frame, usage);
     return frame;
   }
 
   /**
-   * Adds a reference to a frame in use.
-   * @throws FrameReferenceError (EINVAL) where the frame is free or does not exist; (EOVERFLOW) where
-   *   the count would pass 2^32 - 1.
+   * Takes a free frame for a sole owner, with metadata that is there before anyone can see the frame.
+   * @param metadata the usage's own words (slot.ts), as they follow one another.
+   * @throws as `allocate`.
    */
-  retain(frame: FrameNumber): void {
-    const index = this.#slot(frame) >>> 2;
-    const count = this.words[index]!;
-    if (count === 0) throw new FrameReferenceError('EINVAL', `retain of free frame ${hex(frame)}`);
-    if (count === MAX_COUNT) {
-      throw new FrameReferenceError('EOVERFLOW', `frame ${hex(frame)} has 2^32 - 1 references already`);
-    }
-    this.words[index] = count + 1;
+  allocateUnique(usage: AllocatableUsage, metadata: readonly number[]): FrameNumber {
+    const frame = this.#take(usage, 'ordinary');
+    this.slots.publishWith(frame, usage, metadata, COUNT_UNIQUE);
+    return frame;
+  }
+
+  #take(usage: AllocatableUsage, allocationClass: AllocationClass): FrameNumber {
+    if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(1, usage);
+    if (this.#shared) this.#lock();
+    const kept = allocationClass === 'ordinary' ? this.#reserveFrames : 0;
+    const frame = this.#allocator.freeFrames > kept ? this.#allocator.take() : NO_FRAME;
+    if (frame !== NO_FRAME) this.#countUsage(usage, 1);
+    if (this.#shared) this.#unlock();
+    if (frame === NO_FRAME) throw this.#outOfMemory(1, usage);
+    if (this.#checking) this.#checkUnwritten(frame, 1, usage);
+    return frame;
   }
 
   /**
-   * Drops a reference; the last one frees the frame.
+   * Takes frames in a row, each with one reference that the caller owns.
+   * @param metadata each frame's words, there before anyone can see the frame. Default: zeros.
+   * @returns the first.
+   * @throws OutOfMemory where no free block (2^n frames, so aligned) holds so many, or only the reserve does;
+   *   HolsteinError EBUSY where one at the chosen place is in use; InvalidArgument for numbers that make no
+   *   sense; FrameReferenceError as `allocate`. Nothing has changed then.
+   */
+  allocateRange(options: RangeOptions, metadata?: readonly (readonly number[])[]): FrameNumber {
+    const { frames, usage, alignmentFrames = 1, at, content = 'any' } = options;
+    checkRange(options, this.firstAllocatable, this.totalFrames);
+    if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(frames, usage);
+    if (this.#shared) this.#lock();
+    const enough = this.#allocator.freeFrames - frames >= this.#reserveFrames;
+    let first = NO_FRAME;
+    let busy = false;
+    if (at === undefined) {
+      if (enough) first = this.#takeBlock(frames, alignmentFrames);
+    } else if (!this.#allocator.takeRange(at, frames)) {
+      busy = true;
+    } else if (enough) {
+      first = at;
+    } else {
+      this.#allocator.giveRange(at, frames);
+    }
+    if (first !== NO_FRAME) this.#countUsage(usage, frames);
+    if (this.#shared) this.#unlock();
+    if (busy)
+      throw new HolsteinError('EBUSY', `of the ${frames} frames from ${hex(at!)} on, not all are free`);
+    if (first === NO_FRAME) throw this.#outOfMemory(frames, usage);
+    if (this.#checking) this.#checkUnwritten(first, frames, usage);
+    for (let index = 0; index < frames; index++) {
+      const frame = frameNumber(first + index);
+      if (content === 'zeros') this.zero(frame);
+      this.slots.publishWith(frame, usage, metadata?.[index] ?? []);
+    }
+    return first;
+  }
+
+  /**
+   * Adds a reference to a frame in use.
+   * @throws FrameReferenceError (EINVAL) where the frame is free or does not exist; (EBUSY) where it has a
+   *   unique owner; (EOVERFLOW) where it has 2^32 - 2 references. Nothing has changed then.
+   */
+  retain(frame: FrameNumber): void {
+    this.slots.retain(frame);
+  }
+
+  /**
+   * Drops a reference; the last one runs the usage's destructor and frees the frame.
    * @throws FrameReferenceError (EINVAL) where the frame is free already, was never given out, or is
-   *   Reserved or Meta.
+   *   Reserved or Meta; (EBUSY) where it has a unique owner.
    */
   release(frame: FrameNumber): void {
-    const slot = this.#slot(frame);
-    const count = this.words[slot >>> 2]!;
-    if (count === 0) throw new FrameReferenceError('EINVAL', `release of free frame ${hex(frame)}`);
-    if (count > 1) {
-      this.words[slot >>> 2] = count - 1;
-      return;
+    if (frame < this.firstAllocatable && this.slots.rawCount(frame) === 1) {
+      throw new FrameReferenceError(
+        'EINVAL',
+        `release of frame ${hex(frame)}: ${usageName(this.usage(frame))} is never freed`,
+      );
     }
-    this.#free(frame, slot);
+    if (this.slots.release(frame)) this.#free(frame);
   }
 
   /** References to a frame; 0 where it is free. */
   count(frame: FrameNumber): number {
-    return this.words[this.#slot(frame) >>> 2]!;
+    const count = this.slots.rawCount(frame);
+    return count === COUNT_UNIQUE ? 1 : count;
   }
 
   usage(frame: FrameNumber): Usage {
-    return this.bytes[this.#slot(frame) + SLOT_USAGE] as Usage;
+    return this.slots.usage(frame);
   }
 
   /** Where the usage's own metadata of a frame lies: SLOT_METADATA_BYTES bytes, zero when it is allocated. */
   metadata(frame: FrameNumber): PhysAddr {
-    return physAddr(this.#slot(frame) + SLOT_METADATA);
+    return this.slots.metadata(frame);
+  }
+
+  /**
+   * Names what is to be done when the last reference to a frame of a usage is dropped, before the frame is
+   * free: its content and metadata are still there. It runs once a frame, in the thread that drops.
+   */
+  setDestructor(usage: AllocatableUsage, destructor: (frame: FrameNumber) => void): void {
+    this.#destructors[usage] = destructor;
   }
 
   /** Fills a frame with zeros. */
@@ -223,8 +295,9 @@ export class PhysicalMemory {
 
   /** Copies a whole frame. */
   copy(from: FrameNumber, to: FrameNumber): void {
+    this.slots.state(from);
     const watched = this.isWatched(to);
-    const start = frameStart(this.#existing(from));
+    const start = frameStart(from);
     this.bytes.copyWithin(frameStart(to), start, start + PAGE_SIZE);
     if (watched) this.#watcher?.frameWritten(to, 0, PAGE_SIZE);
   }
@@ -244,16 +317,20 @@ export class PhysicalMemory {
     this.#watcher = watcher;
   }
 
+  /** @throws FrameReferenceError (EINVAL) where the frame is free: its flags are the allocator's. */
   watch(frame: FrameNumber): void {
-    this.bytes[this.#slot(frame) + SLOT_FLAGS]! |= FLAG_WATCHED;
+    if (this.usage(frame) === Usage.Unused) {
+      throw new FrameReferenceError('EINVAL', `frame ${hex(frame)} is free: it cannot be watched`);
+    }
+    this.slots.setFlag(frame, FLAG_WATCHED);
   }
 
   unwatch(frame: FrameNumber): void {
-    this.bytes[this.#slot(frame) + SLOT_FLAGS]! &= ~FLAG_WATCHED;
+    this.slots.clearFlag(frame, FLAG_WATCHED);
   }
 
   isWatched(frame: FrameNumber): boolean {
-    return (this.bytes[this.#slot(frame) + SLOT_FLAGS]! & FLAG_WATCHED) !== 0;
+    return (this.slots.state(frame) & FLAG_WATCHED) !== 0;
   }
 
   /**
@@ -261,112 +338,156 @@ export class PhysicalMemory {
    * 0 takes the script back. It is spent when it has fired.
    */
   failAllocation(n: number): void {
-    this.#allocationsUntilFailure = n;
+    let left = n;
+    this.failAllocationsWhen(n === 0 ? undefined : () => --left === 0);
+  }
+
+  /** Scripts failures by whatever `decide` answers, asked at each allocation; undefined takes the script back. */
+  failAllocationsWhen(decide: (() => boolean) | undefined): void {
+    this.#failWhen = decide;
   }
 
   statistics(): FrameStatistics {
     const byUsage = Object.fromEntries(
-      this.#framesByUsage.map((frames, usage) => [usageName(usage as Usage), frames]),
+      Array.from({ length: USAGE_COUNT }, (_, usage) => [
+        usageName(usage as Usage),
+        this.#framesOf(usage as Usage),
+      ]),
     ) as Record<UsageName, number>;
     return {
       total: this.totalFrames,
       allocatable: this.totalFrames - this.firstAllocatable,
-      free: this.#freeFrames,
-      inUse: this.totalFrames - this.#freeFrames,
+      free: this.freeFrames,
+      inUse: this.totalFrames - this.freeFrames,
       byUsage,
+      freeBlocks: Array.from({ length: MAX_ORDER + 1 }, (_, order) => this.#allocator.blocks(order)),
     };
   }
 
   /**
-   * Recounts the slots from scratch: usage is Unused if and only if the count is 0, the free list and
-   * the frontier hold exactly the Unused frames, and the statistics agree.
+   * Recounts the slots from scratch: usage is Unused if and only if the count is 0, the free lists hold
+   * exactly the Unused frames, and the statistics agree. No other thread may be at work.
    * @returns a line for each thing that is wrong; none where all is well.
    */
   audit(): string[] {
-    const problems: string[] = [];
     const free = new Set<number>();
-    for (let frame = this.#freeHead; frame !== NO_FRAME;) {
-      if (free.has(frame)) {
-        problems.push(`the free list runs in a circle at frame ${hex(frame)}`);
-        break;
-      }
-      if (frame >= this.totalFrames) {
-        problems.push(`the free list leads to ${hex(frame)}, which is no frame`);
-        break;
-      }
-      free.add(frame);
-      frame = frameNumber(this.words[(this.#slot(frame) + SLOT_NEXT_FREE) >>> 2]!);
+    const problems = this.#allocator.audit((frame) => free.size === free.add(frame).size);
+    return [...problems, ...auditFrames(this, free)];
+  }
+
+  #boot(metaFrame: number): void {
+    this.words[this.#header + HEADER_TOTAL] = this.totalFrames;
+    this.words[this.#header + HEADER_FIRST] = this.firstAllocatable;
+    for (let frame = 0; frame < this.firstAllocatable; frame++) {
+      this.slots.publish(frameNumber(frame), frame < metaFrame ? Usage.Reserved : Usage.Meta);
     }
-    for (let frame = this.#frontier; frame < this.totalFrames; frame++) free.add(frame);
-    const byUsage = this.#framesByUsage.map(() => 0);
-    for (let index = 0; index < this.totalFrames; index++) {
+    this.words[this.#header + HEADER_BY_USAGE + Usage.Reserved] = metaFrame;
+    this.words[this.#header + HEADER_BY_USAGE + Usage.Meta] = this.firstAllocatable - metaFrame;
+    this.#allocator.initialize();
+    this.words[this.#header + HEADER_MAGIC] = MAGIC;
+  }
+
+  #checkBooted(): void {
+    const booted =
+      this.words[this.#header + HEADER_MAGIC] === MAGIC &&
+      this.words[this.#header + HEADER_TOTAL] === this.totalFrames &&
+      this.words[this.#header + HEADER_FIRST] === this.firstAllocatable;
+    if (!booted) throw new InvalidArgument('that memory is not RAM of this layout: use what share() gives');
+  }
+
+  /** Frees a frame whose last reference is gone. */
+  #free(frame: FrameNumber): void {
+    const state = this.slots.state(frame);
+    const usage = (state & STATE_USAGE_MASK) as Usage;
+    const destructor = this.#destructors[usage];
+    if (destructor === undefined && (state & FLAG_WATCHED) === 0) {
+      this.#giveBack(frame, usage);
+      return;
+    }
+    try {
+      destructor?.(frame);
+    } finally {
+      try {
+        this.#endWatch(frame);
+      } finally {
+        this.#giveBack(frame, usage);
+      }
+    }
+  }
+
+  #endWatch(frame: FrameNumber): void {
+    if (!this.isWatched(frame)) return;
+    this.unwatch(frame);
+    this.#watcher?.frameFreed(frame);
+  }
+
+  #giveBack(frame: FrameNumber, usage: Usage): void {
+    if (this.#checking) {
+      poison(this.words, frame);
+      this.slots.setFlag(frame, FLAG_POISONED);
+    }
+    if (this.#shared) this.#lock();
+    this.#countUsage(usage, -1);
+    this.#allocator.give(frame);
+    if (this.#shared) this.#unlock();
+  }
+
+  /** Takes the first frames of a block that is large and aligned enough, and gives back the rest. */
+  #takeBlock(frames: number, alignmentFrames: number): FrameNumber {
+    const order = 32 - Math.clz32(Math.max(frames, alignmentFrames) - 1);
+    const first = this.#allocator.takeBlock(order);
+    if (first !== NO_FRAME) this.#allocator.giveRange(first + frames, 2 ** order - frames);
+    return first;
+  }
+
+  /** Gives frames that were written while they were free back, and says so. */
+  #checkUnwritten(first: FrameNumber, frames: number, usage: Usage): void {
+    let damage: string | undefined;
+    for (let index = first; index < first + frames && damage === undefined; index++) {
       const frame = frameNumber(index);
-      const usage = this.usage(frame);
-      const count = this.count(frame);
-      byUsage[usage]!++;
-      const state = `frame ${hex(frame)} (${usageName(usage)}, ${count} references)`;
-      if ((usage === Usage.Unused) !== (count === 0)) problems.push(`${state}: usage and count disagree`);
-      if ((usage === Usage.Unused) !== free.has(frame)) problems.push(`${state}: the free list disagrees`);
+      if ((this.slots.state(frame) & FLAG_POISONED) === 0) continue;
+      damage = checkPoison(this.words, frame);
+      // It is said once; frames not looked at keep their poison, and are checked when they are next taken.
+      if (damage !== undefined) this.slots.clearFlag(frame, FLAG_POISONED);
     }
-    for (let usage = 0; usage < USAGE_COUNT; usage++) {
-      if (byUsage[usage] !== this.#framesByUsage[usage]) {
-        problems.push(
-          `${byUsage[usage]} frames are ${usageName(usage as Usage)}, the statistics say ${this.#framesByUsage[usage]}`,
-        );
-      }
-    }
-    if (free.size !== this.#freeFrames) {
-      problems.push(`${free.size} frames are free, the statistics say ${this.#freeFrames}`);
-    }
-    return problems;
+    if (damage === undefined) return;
+    if (this.#shared) this.#lock();
+    this.#countUsage(usage, -frames);
+    this.#allocator.giveRange(first, frames);
+    if (this.#shared) this.#unlock();
+    throw new FrameReferenceError('EINVAL', damage);
   }
 
-  /** Gives a frame its usage and first reference. The usage is written last: it publishes the rest. */
-  #publish(frame: FrameNumber, usage: Usage): void {
-    const slot = this.#slot(frame);
-    this.words[(slot + SLOT_COUNT) >>> 2] = 1;
-    this.bytes[slot + SLOT_FLAGS] = 0;
-    this.bytes.fill(0, slot + SLOT_METADATA, slot + SLOT_BYTES);
-    this.bytes[slot + SLOT_USAGE] = usage;
-    this.#framesByUsage[usage]!++;
+  #countUsage(usage: Usage, change: number): void {
+    this.words[this.#header + HEADER_BY_USAGE + usage]! += change;
   }
 
-  #free(frame: FrameNumber, slot: number): void {
-    const usage = this.bytes[slot + SLOT_USAGE]! as Usage;
-    if (usage === Usage.Reserved || usage === Usage.Meta) {
-      throw new FrameReferenceError(
-        'EINVAL',
-        `release of frame ${hex(frame)}: ${usageName(usage)} is never freed`,
-      );
-    }
-    if (this.isWatched(frame)) {
-      this.unwatch(frame);
-      this.#watcher?.frameFreed(frame);
-    }
-    this.words[slot >>> 2] = 0;
-    this.bytes[slot + SLOT_USAGE] = Usage.Unused;
-    this.words[(slot + SLOT_NEXT_FREE) >>> 2] = this.#freeHead;
-    this.#freeHead = frame;
-    this.#freeFrames++;
-    this.#framesByUsage[Usage.Unused]!++;
-    this.#framesByUsage[usage]!--;
+  #framesOf(usage: Usage): number {
+    return usage === Usage.Unused ? this.freeFrames : this.words[this.#header + HEADER_BY_USAGE + usage]!;
   }
 
-  #slot(frame: FrameNumber): number {
-    return this.#slots + this.#existing(frame) * SLOT_BYTES;
+  #outOfMemory(frames: number, usage: Usage): OutOfMemory {
+    const wanted = frames === 1 ? 'no free frame' : `no ${frames} free frames in a row`;
+    return new OutOfMemory(
+      `${wanted} for usage ${usageName(usage)} (${this.freeFrames} of ${this.totalFrames} frames free)`,
+    );
   }
 
-  #existing(frame: FrameNumber): FrameNumber {
-    // A negative, fractional or too large number fails the one comparison.
-    if (frame >>> 0 !== frame || frame >= this.totalFrames) {
-      throw new FrameReferenceError('EINVAL', `there is no frame ${frame} (RAM has ${this.totalFrames})`);
-    }
-    return frame;
+  /** What it guards takes well under a microsecond, and never throws: it is not worth a sleep. */
+  #lock(): void {
+    while (Atomics.compareExchange(this.words, this.#header + HEADER_LOCK, 0, 1) !== 0);
   }
 
-  #allocationIsScriptedToFail(): boolean {
-    if (this.#allocationsUntilFailure === 0) return false;
-    this.#allocationsUntilFailure--;
-    return this.#allocationsUntilFailure === 0;
+  #unlock(): void {
+    Atomics.store(this.words, this.#header + HEADER_LOCK, 0);
   }
 }
+
+const reserveOf = ({ reserveFrames = 0 }: PhysicalMemoryOptions, allocatable: number): number => {
+  if (!Number.isSafeInteger(reserveFrames) || reserveFrames < 0 || reserveFrames > allocatable) {
+    throw new InvalidArgument(
+      `a reserve of ${reserveFrames} frames: give a whole number from 0 to ${allocatable}`,
+    );
+  }
+  return reserveFrames;
+};

@@ -2,24 +2,49 @@
  * The metadata slot: what is known of one frame. Slots stand in an array in the Meta frames, one for
  * every frame of RAM, and are the only source of truth for usages and reference counts.
  *
- *      0        4       5       6        8               12                          32
- *      +--------+-------+-------+--------+---------------+---------------------------+
- *      | count  | usage | flags |   0    | next free     | the usage's own metadata  |
- *      | u32    | u8    | u8    |        | frame, u32    |                           |
- *      +--------+-------+-------+--------+---------------+---------------------------+
+ *      a frame in use                                  a free frame
+ *      +----+---------------------------------+       +----+---------------------------------+
+ *      |  0 | references            u32       |       |  0 | 0                               |
+ *      |  4 | usage u8, flags u8, 0, 0        |       |  4 | Unused, flags u8, order u8, 0   |
+ *      |  8 | raw references        u32       |       |  8 | 0                               |
+ *      | 12 | the usage's own       16 bytes  |       | 12 | next free block or frame  u32   |
+ *      | 28 | open handles          u32       |       | 16 | previous free block       u32   |
+ *      +----+---------------------------------+       | 20 | what its last owner left        |
+ *                                                     +----+---------------------------------+
  *
- * `usage` is Unused if and only if the frame is free, and then `count` is 0 and `next free` links the
- * free list. A new frame's slot is complete before its usage is written: usage publishes it.
- * After seed 002 (Asterinas `MetaSlot`).
+ * `usage = Unused` if and only if the frame is free, and then `references` is 0. References are all
+ * claims on the frame, whoever has them; open handles and raw references (handles turned into addresses)
+ * are those among them that page handles account for; a free frame has none, so that a restored raw
+ * reference is refused there however late it comes. All of a new frame's slot is written before its
+ * usage, and its count last: they publish it. After seed 002 (Asterinas `MetaSlot`).
  */
 
 export const SLOT_BYTES = 32;
 export const SLOT_COUNT = 0;
-export const SLOT_USAGE = 4;
-export const SLOT_FLAGS = 5;
-export const SLOT_NEXT_FREE = 8;
+/** The word of usage (its lowest byte), flags and order. */
+export const SLOT_STATE = 4;
+export const SLOT_RAW = 8;
+export const SLOT_NEXT_FREE = 12;
+export const SLOT_PREVIOUS_FREE = 16;
 export const SLOT_METADATA = 12;
-export const SLOT_METADATA_BYTES = SLOT_BYTES - SLOT_METADATA;
+export const SLOT_HANDLES = 28;
+export const SLOT_METADATA_BYTES = SLOT_HANDLES - SLOT_METADATA;
+
+/** Flags, as bits of the state word. A watcher wants to hear of this frame's writes and of its end. */
+export const FLAG_WATCHED = 1 << 8;
+/** The first frame of a free block, whose order the state word has. */
+export const FLAG_FREE_BLOCK = 1 << 9;
+/** A free frame that stands in the cache of single frames. */
+export const FLAG_CACHED = 1 << 10;
+/** A free frame that was filled with the poison pattern (checking mode). */
+export const FLAG_POISONED = 1 << 11;
+export const STATE_USAGE_MASK = 0xff;
+export const STATE_ORDER_SHIFT = 16;
+
+/** The count of a frame that a `UniquePage` has: nobody may retain or release it. */
+export const COUNT_UNIQUE = 0xffff_ffff;
+/** The most references that a frame can have. */
+export const MAX_COUNT = 0xffff_fffe;
 
 /**
  * What each usage keeps in the slot's metadata, as byte offsets into it. All are u32, and zero when the
@@ -40,9 +65,6 @@ export const METADATA_WRITE_SHARES = 12;
 /** PageTable: entries that are not empty, and the level (0 = leaf table). */
 export const METADATA_ENTRIES = 8;
 export const METADATA_LEVEL = 12;
-
-/** A watcher wants to hear of this frame's writes and of its end. */
-export const FLAG_WATCHED = 1;
 
 /** What a frame is used for (seed 002's `PageUsage`). */
 export const Usage = {

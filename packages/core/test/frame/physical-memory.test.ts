@@ -5,6 +5,7 @@ import {
   frameNumber,
   frameStart,
   InvalidArgument,
+  MAX_ORDER,
   MAX_RAM_BYTES,
   OutOfMemory,
   PAGE_SIZE,
@@ -50,7 +51,8 @@ describe('the layout of RAM', () => {
 
   test('the slots of a larger RAM take as many frames as they fill', () => {
     const memory = new PhysicalMemory({ sizeBytes: 1024 * KIB });
-    expect(framesOf(memory, Usage.Meta)).toEqual([1, 2]);
+    // 256 slots of 32 bytes are two frames, and the header before them begins a third.
+    expect(framesOf(memory, Usage.Meta)).toEqual([1, 2, 3]);
   });
 
   test('the views all show the same RAM', () => {
@@ -167,6 +169,8 @@ describe('statistics', () => {
       free,
       inUse: 32 - free,
       byUsage: { Unused: free, Reserved: 2, Frame: 1, PageTable: 1, Meta: 1, Kernel: 1, KernelStack: 1 },
+      // Frames 3 to 6 are in use: 7, then 8 to 15, then 16 to 31 are free.
+      freeBlocks: [1, 0, 0, 1, 1, ...Array.from({ length: MAX_ORDER - 4 }, () => 0)],
     });
     memory.release(frame);
     expect(memory.statistics().byUsage.Frame).toBe(1);
@@ -270,9 +274,12 @@ test('the largest RAM, 4 GiB less 64 KiB, can be used up to its last frame', () 
     return;
   }
   expect(memory.totalFrames).toBe(2 ** 20 - 16);
-  let top = memory.allocate(Usage.Frame);
-  while (memory.freeFrames > 0) top = memory.allocate(Usage.Frame);
-  expect(top).toBe(memory.totalFrames - 1);
+  const given = new Uint8Array(memory.totalFrames);
+  while (memory.freeFrames > 0) given[memory.allocate(Usage.Frame)]!++;
+  // Each frame once, up to the very last.
+  expect(given.subarray(0, memory.firstAllocatable).every((times) => times === 0)).toBe(true);
+  expect(given.subarray(memory.firstAllocatable).every((times) => times === 1)).toBe(true);
+  const top = frameNumber(memory.totalFrames - 1);
   memory.zero(top);
   memory.write(top, PAGE_SIZE - 1, Uint8Array.of(0x5a));
   expect(memory.bytes[MAX_RAM_BYTES - 1]).toBe(0x5a);

@@ -91,17 +91,17 @@ describe('references', () => {
     },
   );
 
-  test('a count of 2^32 - 1 overflows loudly, and stays', () => {
+  test('a count of 2^32 - 2 overflows loudly, and stays: one more is what a unique owner has', () => {
     const memory = makeMemory();
     const frame = memory.allocate(Usage.Frame);
     const word = countWord(memory, frame);
-    memory.words[word] = 2 ** 32 - 2;
+    memory.words[word] = 2 ** 32 - 3;
     memory.retain(frame);
-    expect(memory.count(frame)).toBe(2 ** 32 - 1);
+    expect(memory.count(frame)).toBe(2 ** 32 - 2);
     const before = memory.bytes.slice();
     expect(() => memory.retain(frame)).toThrow(expect.objectContaining({ code: 'EOVERFLOW' }));
     expect(memory.bytes).toEqual(before);
     memory.release(frame);
-    expect(memory.count(frame)).toBe(2 ** 32 - 2);
+    expect(memory.count(frame)).toBe(2 ** 32 - 3);
   });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   type FrameNumber,
+  frameNumber,
   type FrameWatcher,
   PAGE_SIZE,
   PhysicalMemory,
@@ -22,7 +23,11 @@ class Notes implements FrameWatcher {
   }
 
   frameFreed(frame: FrameNumber): void {
-    this.heard.push(['freed', frame, this.memory.count(frame), this.memory.isWatched(frame)]);
+    const { memory } = this;
+    const seen = [memory.count(frame), memory.usage(frame), memory.isWatched(frame), memory.freeFrames];
+    this.heard.push(['freed', frame, ...seen]);
+    // Nobody can take it up again.
+    expect(() => memory.retain(frame)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
   }
 }
 
@@ -55,7 +60,7 @@ test('a refused write is not heard of', () => {
   expect(notes.heard).toEqual([]);
 });
 
-test('a watcher hears of the end of a watched frame while it still has its last reference', () => {
+test('a watcher hears of the end of a watched frame after its last reference, before it is free', () => {
   const memory = makeMemory();
   const notes = new Notes(memory);
   const frame = memory.allocate(Usage.Frame);
@@ -63,8 +68,38 @@ test('a watcher hears of the end of a watched frame while it still has its last 
   memory.retain(frame);
   memory.release(frame);
   expect(notes.heard).toEqual([]);
+  const free = memory.freeFrames;
   memory.release(frame);
-  expect(notes.heard).toEqual([['freed', frame, 1, false]]);
+  expect(notes.heard).toEqual([['freed', frame, 0, Usage.Frame, false, free]]);
+  expect(memory.freeFrames).toBe(free + 1);
+});
+
+test('a free frame cannot be watched: its flags are the allocator’s', () => {
+  const memory = makeMemory();
+  const frame = memory.allocate(Usage.Frame);
+  memory.release(frame);
+  const before = memory.bytes.slice();
+  for (const free of [frame, frameNumber(memory.totalFrames - 1)]) {
+    expect(() => memory.watch(free)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+  }
+  expect(memory.bytes).toEqual(before);
+  expect(memory.audit()).toEqual([]);
+});
+
+test('a frame whose watcher throws is free all the same', () => {
+  const memory = makeMemory();
+  memory.setWatcher({
+    frameWritten: () => undefined,
+    frameFreed: () => {
+      throw new Error('the watcher’s own');
+    },
+  });
+  const free = memory.freeFrames;
+  const frame = memory.allocate(Usage.Frame);
+  memory.watch(frame);
+  expect(() => memory.release(frame)).toThrow('the watcher’s own');
+  expect(memory.freeFrames).toBe(free);
+  expect(memory.audit()).toEqual([]);
 });
 
 test('a frame is not watched when it is given out again', () => {

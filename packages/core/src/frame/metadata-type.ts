@@ -1,0 +1,80 @@
+/**
+ * Typed metadata: which words of the slot a usage gives which names (slot.ts draws them). A page handle is
+ * typed by one of these, so what is asked of a page is what its usage has.
+ */
+import { type FrameNumber } from './address.js';
+import type { FrameSlots } from './frame-slots.js';
+import { InvalidArgument } from './errors.js';
+import {
+  type AllocatableUsage,
+  METADATA_ENTRIES,
+  METADATA_INDEX,
+  METADATA_LEVEL,
+  METADATA_OWNER,
+  METADATA_READ_SHARES,
+  METADATA_WRITE_SHARES,
+  SLOT_METADATA_BYTES,
+  Usage,
+} from './slot.js';
+
+export interface MetadataType {
+  readonly usage: AllocatableUsage;
+  /** Byte offsets of the usage's words within the slot's metadata, by name. */
+  readonly fields: Readonly<Record<string, number>>;
+}
+
+/** Ordinary memory: of processes and memory objects. */
+export const FrameMeta = {
+  usage: Usage.Frame,
+  fields: {
+    owner: METADATA_OWNER,
+    index: METADATA_INDEX,
+    readShares: METADATA_READ_SHARES,
+    writeShares: METADATA_WRITE_SHARES,
+  },
+} as const satisfies MetadataType;
+
+/** A page table: `owner` names its space, `index` the entry that leads to it. */
+export const PageTableMeta = {
+  usage: Usage.PageTable,
+  fields: { owner: METADATA_OWNER, index: METADATA_INDEX, entries: METADATA_ENTRIES, level: METADATA_LEVEL },
+} as const satisfies MetadataType;
+
+export const KernelMeta = { usage: Usage.Kernel, fields: {} } as const satisfies MetadataType;
+
+export const KernelStackMeta = {
+  usage: Usage.KernelStack,
+  fields: { owner: METADATA_OWNER, index: METADATA_INDEX },
+} as const satisfies MetadataType;
+
+/** What a page of a type has: unsigned 32-bit numbers. */
+export type Metadata<M extends MetadataType> = { readonly [Field in keyof M['fields']]: number };
+
+/** The metadata's words, in their places, zero where `initial` has nothing. */
+export const metadataWords = <M extends MetadataType>(
+  type: M,
+  initial: Partial<Metadata<M>>,
+): readonly number[] => {
+  const words: number[] = Array.from({ length: SLOT_METADATA_BYTES / 4 }, () => 0);
+  for (const [field, value] of Object.entries(initial as Readonly<Record<string, number>>)) {
+    const offset = Object.hasOwn(type.fields, field) ? type.fields[field] : undefined;
+    if (offset === undefined) throw new InvalidArgument(`${field} is not among the metadata of this usage`);
+    if (value >>> 0 !== value)
+      throw new InvalidArgument(`metadata ${field} of ${value}: give an unsigned 32-bit number`);
+    words[offset >>> 2] = value;
+  }
+  return words;
+};
+
+/** Reads a frame's metadata as its type has it. */
+export const readMetadata = <M extends MetadataType>(
+  words: Uint32Array,
+  slots: FrameSlots,
+  frame: FrameNumber,
+  type: M,
+): Metadata<M> => {
+  const start = slots.metadata(frame);
+  return Object.fromEntries(
+    Object.entries(type.fields).map(([field, offset]) => [field, words[(start + offset) >>> 2]!]),
+  ) as Metadata<M>;
+};

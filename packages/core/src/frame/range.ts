@@ -1,0 +1,45 @@
+/** Frames in a row: what may be asked for, and the check of it. */
+import { type FrameNumber, hex } from './address.js';
+import { MAX_ORDER } from './buddy-allocator.js';
+import { InvalidArgument } from './errors.js';
+import type { AllocatableUsage } from './slot.js';
+
+export interface RangeOptions {
+  /** How many frames, 1 … 2^18. */
+  readonly frames: number;
+  readonly usage: AllocatableUsage;
+  /** The first frame's number is a multiple of this power of two. Default 1. */
+  readonly alignmentFrames?: number;
+  /** The very first frame, as a device wants it. */
+  readonly at?: FrameNumber;
+  /** 'zeros' fills the frames. Default 'any': whatever their last owner left. */
+  readonly content?: 'zeros' | 'any';
+}
+
+/** @throws InvalidArgument for numbers that make no sense, or frames that can never be allocated. */
+export const checkRange = (
+  options: RangeOptions,
+  firstAllocatable: FrameNumber,
+  totalFrames: number,
+): void => {
+  const { frames, alignmentFrames = 1, at } = options;
+  const most = 2 ** MAX_ORDER;
+  if (!Number.isInteger(frames) || frames < 1 || frames > most) {
+    throw new InvalidArgument(`${frames} frames: give a whole number from 1 to ${most}`);
+  }
+  const powerOfTwo = Number.isInteger(Math.log2(alignmentFrames));
+  if (!powerOfTwo || alignmentFrames < 1 || alignmentFrames > most) {
+    throw new InvalidArgument(
+      `an alignment of ${alignmentFrames} frames: give a power of two from 1 to ${most}`,
+    );
+  }
+  if (at === undefined) return;
+  if (!Number.isInteger(at) || at < firstAllocatable || at + frames > totalFrames) {
+    throw new InvalidArgument(
+      `frames ${hex(at)} to ${hex(at + frames - 1)} are not all allocatable (${hex(firstAllocatable)} to ${hex(totalFrames - 1)} are)`,
+    );
+  }
+  if (at % alignmentFrames !== 0) {
+    throw new InvalidArgument(`frame ${hex(at)} is not aligned to ${alignmentFrames} frames`);
+  }
+};
