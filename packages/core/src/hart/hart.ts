@@ -29,13 +29,13 @@ import { type Access, type Sv39PageTable, type Tlb, TLB_START, TLB_TAG_SHIFT } f
 import { CodeCache } from './code-cache.js';
 import {
   ACCESSES,
-  generateInterpreter,
   INTERRUPTED,
   type InterpreterExports,
   type InterpreterImports,
   type Stop,
   STOPS,
-} from './interpreter.js';
+} from './interpreter-border.js';
+import { generateInterpreter } from './interpreter.js';
 import {
   BUDGET_LEFT,
   DEFAULT_CODE_SLOTS,
@@ -320,7 +320,7 @@ export class Hart {
 
   /** The sanitizer: what the TLB grants must be what the page table grants now, and a write must not go by the code cache. */
   #checkHit(access: Access, page: Vpn, low: number, host: number): void {
-    const frame = this.#enteredTable().translate(page, access);
+    const frame = this.#enteredTable().lookUp(page, access);
     const expected =
       access === 'execute' ? this.#codeCache.slotOf(frame) : frameStart(frame) + (low & (PAGE_SIZE - 1));
     const bypassesWatch = access === 'write' && frame !== NO_FRAME && this.#memory.isWatched(frame);

@@ -13,5 +13,5 @@ export {
   COMPRESSED_INSTRUCTIONS,
   REGISTER_NAMES,
 } from './instructions/index.js';
-export type { Stop } from './interpreter.js';
+export type { Stop } from './interpreter-border.js';
 export { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS } from './layout.js';

@@ -107,7 +107,8 @@ export class VirtualMemory implements Disposable {
   /**
    * Checks DESIGN.md's invariants 1 to 6: recounts every frame's references from the page tables, and
    * compares entries with mappings and TLB lines with fresh walks.
-   * @param holders frames that others hold, one item for each reference: they count too.
+   * @param holders frames that others hold, one item for each reference. Open handles and raw references
+   *   count by themselves.
    * @returns a line for each thing that is wrong; none where all is well.
    */
   audit(holders: Iterable<FrameNumber> = []): string[] {
@@ -121,14 +122,17 @@ export class VirtualMemory implements Disposable {
     for (let index = 0; index < this.memory.totalFrames; index++) {
       const frame = frameNumber(index);
       const count = this.memory.count(frame);
-      const what = `frame ${hex(index)} (${usageName(this.memory.usage(frame))}) counts`;
-      if (count !== references[index]) {
-        problems.push(`${what} ${count} references, ${references[index]} were found`);
-      }
+      const { slots } = this.memory;
+      const found = references[index]! + (count === 0 ? 0 : slots.handles(frame) + slots.raw(frame));
+      const what = (): string => `frame ${hex(index)} (${usageName(this.memory.usage(frame))}) counts`;
+      if (count !== found) problems.push(`${what()} ${count} references, ${found} were found`);
       if (count === 0) continue;
-      const shares = `${readShares(this.memory, frame)} read and ${writeShares(this.memory, frame)} write shares`;
-      const found = `${expected.readShares[index]} read and ${expected.writeShares[index]} write shares`;
-      if (shares !== found) problems.push(`${what} ${shares}, ${found} were found`);
+      const [read, write] = [expected.readShares[index], expected.writeShares[index]];
+      const [readCounted, writeCounted] = [readShares(this.memory, frame), writeShares(this.memory, frame)];
+      if (readCounted === read && writeCounted === write) continue;
+      problems.push(
+        `${what()} ${readCounted} read and ${writeCounted} write shares, ${read} and ${write} were found`,
+      );
     }
     return problems;
   }
