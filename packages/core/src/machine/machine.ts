@@ -25,7 +25,10 @@ export interface MachineOptions {
   readonly quantumInstructions?: number;
   /** Frames of decoded code that the hart keeps, 32 KiB of RAM each. Default 64, fewer in small RAM. */
   readonly codeSlots?: number;
-  /** 'on' compares every hit of the hart's TLB with a fresh walk: some ten times slower. Default 'off'. */
+  /**
+   * 'on' compares every hit of the hart's TLB with a fresh walk, and poisons freed frames: some ten times
+   * slower. Default 'off'.
+   */
   readonly checking?: 'on' | 'off';
   /** Hears of processes that are killed, a line at a time. */
   readonly log?: (line: string) => void;
@@ -84,6 +87,7 @@ export class Machine implements Disposable {
     this.#host = options.host ?? globalHost;
     this.memory = new PhysicalMemory({
       sizeBytes: memoryBytes,
+      checking,
       reservedBytes: Hart.reservedBytes(hartOptions),
     });
     const tlb = new Tlb(this.memory);
