@@ -54,8 +54,9 @@ export const MAX_COUNT = 0xffff_fffe;
  *      PageTable    owner | index | entries     | level
  *      KernelStack  owner | index
  *
- * `owner` and `index` are the reverse reference: a number that names the object or table that the frame
- * belongs to, and the frame's place in it.
+ * `owner` and `index` are the reverse reference: a number that names what the frame belongs to, and the
+ * frame's place in it. Of a page table they are the frame of the table above it (0 for a root), and the entry
+ * there that leads to it.
  */
 export const METADATA_OWNER = 0;
 export const METADATA_INDEX = 4;

@@ -12,6 +12,9 @@
  */
 import { frameNumber, type FrameNumber } from '../frame/index.js';
 
+/** Bytes of an entry. */
+export const PTE_BYTES = 8;
+
 /** Valid: the other bits mean something. */
 export const PTE_V = 1 << 0;
 export const PTE_R = 1 << 1;

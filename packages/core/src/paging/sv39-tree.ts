@@ -21,8 +21,11 @@ import {
   hex,
   HolsteinError,
   METADATA_ENTRIES,
+  METADATA_INDEX,
   METADATA_LEVEL,
+  METADATA_OWNER,
   NO_FRAME,
+  PAGE_SIZE,
   type PhysAddr,
   physAddr,
   type PhysicalMemory,
@@ -31,7 +34,7 @@ import {
   type Vpn,
 } from '../frame/index.js';
 import { MAX_PAGES } from './page-table.js';
-import { makePte, PTE_RIGHTS, PTE_V, pteFrame } from './pte.js';
+import { makePte, PTE_BYTES, PTE_RIGHTS, PTE_V, pteFrame } from './pte.js';
 
 /** 0 = a page of 4 KiB, 1 = a megapage of 2 MiB, 2 = a gigapage of 1 GiB. */
 export type Level = 0 | 1 | 2;
@@ -40,7 +43,6 @@ export const ENTRIES = 512;
 export const LEVEL_BITS = 9;
 export const ROOT_LEVEL = 2;
 export const NO_SLOT = 0 as PhysAddr;
-const PTE_BYTES = 8;
 
 /** Pages, and frames, that a leaf entry at a level covers. */
 export const pagesAt = (level: number): number => 1 << (level * LEVEL_BITS);
@@ -70,7 +72,7 @@ export class Sv39Tree {
   /** @throws OutOfMemory where there is no frame for the root table. */
   constructor(memory: PhysicalMemory) {
     this.memory = memory;
-    this.root = this.#newTable(ROOT_LEVEL);
+    this.root = this.#newTable(ROOT_LEVEL, NO_SLOT);
   }
 
   /**
@@ -113,7 +115,7 @@ export class Sv39Tree {
       if (isLeaf(pte)) throw existing(page);
       if (pte === 0) {
         try {
-          pte = makePte(this.#newTable(at - 1), PTE_V);
+          pte = makePte(this.#newTable(at - 1, address), PTE_V);
         } catch (error) {
           this.freeEmptyTables(page);
           throw error;
@@ -257,7 +259,7 @@ export class Sv39Tree {
 
   #splitOnce(slot: PhysAddr): void {
     const level = this.level - 1;
-    const table = this.#newTable(level);
+    const table = this.#newTable(level, slot);
     const words = this.memory.words;
     const pte = words[slot >>> 2]!;
     const first = frameStart(table) >>> 2;
@@ -297,10 +299,14 @@ export class Sv39Tree {
     return entryAddress(table, page, level + 1);
   }
 
-  #newTable(level: number): FrameNumber {
+  /** A table for the entry at `slot` to lead to, which its metadata names: the table that has the entry, and where. */
+  #newTable(level: number, slot: PhysAddr): FrameNumber {
     const table = this.memory.allocate(Usage.PageTable);
     this.memory.zero(table);
-    this.memory.words[(this.memory.metadata(table) + METADATA_LEVEL) >>> 2] = level;
+    const metadata = this.memory.metadata(table);
+    this.memory.words[(metadata + METADATA_OWNER) >>> 2] = frameOf(slot);
+    this.memory.words[(metadata + METADATA_INDEX) >>> 2] = (slot % PAGE_SIZE) / PTE_BYTES;
+    this.memory.words[(metadata + METADATA_LEVEL) >>> 2] = level;
     return table;
   }
 

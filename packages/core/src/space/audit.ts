@@ -1,8 +1,22 @@
 /** The audit of one address space: DESIGN.md's invariants 1, 3, 5 and 6, recounted from scratch. */
-import { type FrameNumber, hex, pageStart, Usage, usageName, vpn, type Vpn } from '../frame/index.js';
+import {
+  type FrameNumber,
+  frameNumber,
+  frameStart,
+  hex,
+  METADATA_INDEX,
+  METADATA_OWNER,
+  pageStart,
+  type PhysicalMemory,
+  Usage,
+  usageName,
+  vpn,
+  type Vpn,
+} from '../frame/index.js';
 import {
   formatPte,
   MAX_PAGES,
+  PTE_BYTES,
   PTE_COW,
   PTE_R,
   PTE_READONLY_SHARED,
@@ -52,6 +66,9 @@ export const auditSpace = (space: AddressSpace, expected: ExpectedCounts): strin
   for (const frame of table.tables()) {
     expected.references[frame]!++;
     usageShouldBe(frame, 'a page table', Usage.PageTable);
+    if (frame !== table.root && !isKnownAbove(memory, frame)) {
+      problems.push(`page table ${hex(frame)}: the entry that its metadata names does not lead to it`);
+    }
   }
   for (const page of table.mappedPages(vpn(0), vpn(MAX_PAGES))) {
     const pte = table.entry(page);
@@ -85,4 +102,12 @@ const auditEntry = (space: AddressSpace, page: Vpn, pte: number): string[] => {
     problems.push('is neither writable nor COW in a writable mapping');
   if (!writable && copyOnWrite) problems.push('is COW in a mapping that is not writable');
   return problems;
+};
+
+/** Whether the reverse reference of a page table is true: the entry that it names leads to the table. */
+const isKnownAbove = (memory: PhysicalMemory, table: FrameNumber): boolean => {
+  const metadata = memory.metadata(table);
+  const owner = frameNumber(memory.words[(metadata + METADATA_OWNER) >>> 2]!);
+  const index = memory.words[(metadata + METADATA_INDEX) >>> 2]!;
+  return pteFrame(memory.words[(frameStart(owner) + index * PTE_BYTES) >>> 2]!) === table;
 };

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidArgument, OutOfMemory, PAGE_SIZE, Usage, virtAddr, vpn } from '../../src/frame/index.js';
+import {
+  FrameMeta,
+  InvalidArgument,
+  METADATA_INDEX,
+  OutOfMemory,
+  Page,
+  PAGE_SIZE,
+  Usage,
+  virtAddr,
+  vpn,
+} from '../../src/frame/index.js';
 import { makePte, PTE_A, PTE_COW, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X } from '../../src/paging/index.js';
 import { type AddressSpace, VirtualMemory } from '../../src/space/index.js';
 import { entry, frameAt, mapPages, peek, poke } from '../model/touch.js';
@@ -147,6 +157,31 @@ describe('an audit finds', () => {
     expect(world.virtualMemory.audit().join()).toContain('counts 4 references, 3 were found');
     expect(world.virtualMemory.audit([frame])).toEqual([]);
     world.memory.release(frame);
+  });
+
+  test('a page table whose metadata names another place than the one that leads to it', () => {
+    using world = makeWorld();
+    const space = setUp(world);
+    const { memory } = world;
+    const [, , leaf] = [...space.table.tables()];
+    const index = (memory.metadata(leaf!) + METADATA_INDEX) >>> 2;
+    memory.words[index]! += 1;
+    expect(world.virtualMemory.audit().join()).toContain(
+      'the entry that its metadata names does not lead to it',
+    );
+    memory.words[index]! -= 1;
+  });
+
+  test('references that handles and raw references account for, and only those', () => {
+    using world = makeWorld();
+    setUp(world);
+    using page = Page.allocate(world.memory, FrameMeta);
+    const raw = page.clone().intoRaw();
+    expect(world.virtualMemory.audit()).toEqual([]);
+    world.memory.retain(page.frame);
+    expect(world.virtualMemory.audit().join()).toContain('counts 3 references, 2 were found');
+    world.memory.release(page.frame);
+    Page.fromRaw(world.memory, raw, FrameMeta).close();
   });
 
   test('a TLB line that is stale', () => {
