@@ -9,7 +9,7 @@ import {
   Usage,
 } from '../../src/frame/index.js';
 import { CACHE_FRAMES } from '../../src/frame/buddy-allocator.js';
-import { Random } from '../support/riscv/random.js';
+import { Random } from '../support/random.js';
 import { expectRefusal, joinedBlocks, makeMemory, stateOf } from './state.js';
 
 const GIB = 2 ** 30;

@@ -24,7 +24,7 @@ import {
   UniquePage,
   Usage,
 } from '../../src/frame/index.js';
-import { Random } from '../support/riscv/random.js';
+import { Random } from '../support/random.js';
 import { joinedBlocks, makeMemory, stateOf } from './state.js';
 
 type AnyPage = Page<MetadataType>;

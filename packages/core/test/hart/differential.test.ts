@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import { decode, type Decoded, disassemble } from '../../src/hart/index.js';
 import { COMPRESSED_INSTRUCTIONS, INSTRUCTIONS, REGISTER_NAMES } from '../../src/hart/index.js';
 import { BareMachine } from '../support/riscv/bare-machine.js';
-import { Random } from '../support/riscv/random.js';
+import { Random } from '../support/random.js';
 import {
   DATA,
   DATA_BYTES,

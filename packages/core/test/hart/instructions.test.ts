@@ -9,7 +9,7 @@ import {
   REGISTER_NAMES,
 } from '../../src/hart/index.js';
 import { codeBytes, encode, x } from '../support/riscv/assembler.js';
-import { Random } from '../support/riscv/random.js';
+import { Random } from '../support/random.js';
 import { OBJDUMP, runTool, ScratchDirectory, testWith } from '../support/riscv/tools.js';
 
 const isCompressed = (word: number): boolean => (word & 3) !== 3;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { TABLE_KINDS } from '../paging/each-table.js';
 import { pagingSteps, randomPagingStep } from './paging-steps.js';
 import { PagingTwin } from './paging-twin.js';
-import { randomNumbers } from './random-numbers.js';
+import { randomNumbers } from '../support/random.js';
 
 const KIBIBYTES = {
   Sv39PageTable: { scarce: 256, ample: 1024 },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Access } from '../../src/paging/index.js';
-import { randomNumbers } from './random-numbers.js';
+import { randomNumbers } from '../support/random.js';
 import { ACCESSES, OPERATIONS, PAGES, PROTECTIONS, type Step, Twin } from './twin.js';
 
 /** More often than the rest: what makes sharing and breaks it. */

@@ -14,7 +14,7 @@
 import { COMPRESSED_INSTRUCTIONS, decode, type Decoded, INSTRUCTIONS } from '../../../src/hart/index.js';
 import { codeBytes, encode, x } from './assembler.js';
 import { SEGMENT_FLAGS, writeElf } from './elf-writer.js';
-import type { Random } from './random.js';
+import type { Random } from '../random.js';
 
 const TEXT = 0x10000;
 export const DATA = 0x40_0000;

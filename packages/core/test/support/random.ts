@@ -31,3 +31,9 @@ export class Random {
     return items[this.below(items.length)]!;
   }
 }
+
+/** The same numbers as a function: each call gives a whole number from 0 to `below` - 1. */
+export const randomNumbers = (seed: number): ((below: number) => number) => {
+  const random = new Random(seed);
+  return (below) => random.below(below);
+};
