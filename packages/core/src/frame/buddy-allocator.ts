@@ -27,7 +27,6 @@ import {
   SLOT_PREVIOUS_FREE,
   SLOT_STATE,
   STATE_ORDER_SHIFT,
-  STATE_USAGE_MASK,
 } from './slot.js';
 
 /** The largest block: 2^18 frames, 1 GiB. */
@@ -252,7 +251,7 @@ export class BuddyAllocator {
       this.#remove(buddy, order);
       // Whichever of the two is in the middle of the larger block is no block of its own any more.
       const upper = this.#slot(Math.max(block, buddy)) + STATE;
-      this.#words[upper] = this.#words[upper]! & (FLAG_POISONED | STATE_USAGE_MASK);
+      this.#words[upper] = this.#words[upper]! & FLAG_POISONED;
       block = Math.min(block, buddy);
       order++;
     }

@@ -6,6 +6,7 @@
  */
 import { type FrameNumber, hex, type PhysAddr, physAddr } from './address.js';
 import { FrameReferenceError } from './errors.js';
+import type { FrameHooks } from './frame-hooks.js';
 import {
   COUNT_UNIQUE,
   MAX_COUNT,
@@ -26,18 +27,30 @@ const RAW = SLOT_RAW >>> 2;
 const METADATA = SLOT_METADATA >>> 2;
 const HANDLES = SLOT_HANDLES >>> 2;
 
+export interface SlotsLayout {
+  readonly words: Uint32Array;
+  /** Index in `words` of slot 0. */
+  readonly start: number;
+  readonly frames: number;
+  readonly shared: boolean;
+  /** Asked before a last reference is dropped in shared RAM. */
+  readonly hooks: FrameHooks;
+}
+
 export class FrameSlots {
   readonly #words: Uint32Array;
   /** Index in `words` of slot 0. */
   readonly #start: number;
   readonly #frames: number;
   readonly #shared: boolean;
+  readonly #hooks: FrameHooks;
 
-  constructor(words: Uint32Array, start: number, frames: number, shared: boolean) {
+  constructor({ words, start, frames, shared, hooks }: SlotsLayout) {
     this.#words = words;
     this.#start = start;
     this.#frames = frames;
     this.#shared = shared;
+    this.#hooks = hooks;
   }
 
   /** Gives a free frame its usage, zero metadata and its first reference. The count, written last, publishes the rest. */
@@ -91,7 +104,31 @@ export class FrameSlots {
         this.#words[index] = count - 1;
         return count === 1;
       }
+      if (count === 1) this.#hooks.checkLast(frame, this.#words[index - COUNT + STATE]!);
       if (Atomics.compareExchange(this.#words, index, count, count - 1) === count) return count === 1;
+    }
+  }
+
+  /** Drops an open handle and its reference. @returns as `release`. Where it is refused, nothing has changed. */
+  releaseHandle(frame: FrameNumber): boolean {
+    this.#dropHandle(frame);
+    try {
+      return this.release(frame);
+    } catch (error) {
+      this.addHandle(frame);
+      throw error;
+    }
+  }
+
+  /** Whether every reference to a frame is an open handle's or a raw one, so that nobody else has one to drop. */
+  allAccountedFor(frame: FrameNumber): boolean {
+    for (;;) {
+      const [count, handles, raw] = [this.rawCount(frame), this.handles(frame), this.raw(frame)];
+      if (handles + raw === 0 || count > handles + raw) return false;
+      // Another thread may have turned one into the other between two looks: what is seen twice is so.
+      if (this.rawCount(frame) === count && this.handles(frame) === handles && this.raw(frame) === raw) {
+        return true;
+      }
     }
   }
 
@@ -129,38 +166,46 @@ export class FrameSlots {
 
   /** Open handles of a frame, and raw references made of handles. */
   handles(frame: FrameNumber): number {
-    return this.#words[this.#slot(frame) + HANDLES]!;
+    return Atomics.load(this.#words, this.#slot(frame) + HANDLES);
   }
 
   raw(frame: FrameNumber): number {
-    return this.#words[this.#slot(frame) + RAW]!;
+    return Atomics.load(this.#words, this.#slot(frame) + RAW);
   }
 
   addHandle(frame: FrameNumber): void {
     Atomics.add(this.#words, this.#slot(frame) + HANDLES, 1);
   }
 
-  dropHandle(frame: FrameNumber): void {
-    Atomics.sub(this.#words, this.#slot(frame) + HANDLES, 1);
-  }
-
-  /** Turns a handle into a raw reference. */
+  /** Turns a handle into a raw reference. @throws FrameReferenceError (EINVAL) where the frame has no handle. */
   handleToRaw(frame: FrameNumber): void {
-    const slot = this.#slot(frame);
-    Atomics.sub(this.#words, slot + HANDLES, 1);
-    Atomics.add(this.#words, slot + RAW, 1);
+    this.#dropHandle(frame);
+    Atomics.add(this.#words, this.#slot(frame) + RAW, 1);
   }
 
   /** Turns a raw reference into a handle. @returns false where there is no raw reference. */
   rawToHandle(frame: FrameNumber): boolean {
     const slot = this.#slot(frame);
-    for (;;) {
-      const raw = Atomics.load(this.#words, slot + RAW);
-      if (raw === 0) return false;
-      if (Atomics.compareExchange(this.#words, slot + RAW, raw, raw - 1) === raw) break;
-    }
+    if (!this.#decrement(slot + RAW)) return false;
     Atomics.add(this.#words, slot + HANDLES, 1);
     return true;
+  }
+
+  #dropHandle(frame: FrameNumber): void {
+    if (this.#decrement(this.#slot(frame) + HANDLES)) return;
+    throw new FrameReferenceError(
+      'EINVAL',
+      `frame ${hex(frame)} has no open handle: its reference was dropped otherwise`,
+    );
+  }
+
+  /** @returns false where the word is 0 already. */
+  #decrement(index: number): boolean {
+    for (;;) {
+      const value = Atomics.load(this.#words, index);
+      if (value === 0) return false;
+      if (Atomics.compareExchange(this.#words, index, value, value - 1) === value) return true;
+    }
   }
 
   #slot(frame: FrameNumber): number {

@@ -7,23 +7,20 @@ export * from './errors.js';
 export { MAX_ORDER } from './buddy-allocator.js';
 export {
   FrameMeta,
+  type InitialMetadata,
   KernelMeta,
   KernelStackMeta,
   type Metadata,
   type MetadataType,
   PageTableMeta,
 } from './metadata-type.js';
-export { BorrowedPage, type Converted, DynPage, Page, UniquePage } from './page.js';
+export { BorrowedPage, type Converted, DynPage, Page, type PageOptions, UniquePage } from './page.js';
 export { Segment, type SegmentOptions } from './segment.js';
 export type { RawLedger, RawReference } from './ledger.js';
-export {
-  type AllocationClass,
-  type FrameStatistics,
-  type FrameWatcher,
-  PhysicalMemory,
-  type PhysicalMemoryOptions,
-} from './physical-memory.js';
-export type { RangeOptions } from './range.js';
+export { PhysicalMemory, type PhysicalMemoryOptions } from './physical-memory.js';
+export type { FrameStatistics } from './statistics.js';
+export type { FrameDestructor, FrameWatcher } from './frame-hooks.js';
+export type { AllocateOptions, AllocationClass, RangeOptions } from './range.js';
 export { MAX_RAM_BYTES, type RamOptions, type SharedRam } from './ram.js';
 export {
   type AllocatableUsage,

@@ -1,43 +1,64 @@
 /**
- * The ledger of raw references: for each handle that was turned into an address and not back, where that
- * was done. It is kept in checking mode only, by one thread, for its own; the counts in the slots hold for all.
+ * The ledger of raw references: for each frame, how many handles were turned into its address and not back, and
+ * where that was done. It is kept in checking mode only, by one thread, for its own; the counts in the slots hold
+ * for all.
+ *
+ * Raw references of one frame are equal: which of them came back cannot be told. So all places are kept while
+ * any reference is outstanding, and where there are more of them than references, each is a candidate.
  */
 import { type FrameNumber, hex } from './address.js';
 
 export interface RawReference {
   readonly frame: FrameNumber;
-  /** The call stack that made it. */
-  readonly madeAt: string;
+  /** The call stacks one of which made it. */
+  readonly candidates: readonly string[];
+}
+
+interface Entry {
+  outstanding: number;
+  /** How often each call stack made one, since there was none. */
+  readonly made: Map<string, number>;
 }
 
 export class RawLedger {
-  readonly #entries = new Map<FrameNumber, string[]>();
+  readonly #entries = new Map<FrameNumber, Entry>();
 
   /** @param frame of a handle that is turned into an address now. */
   add(frame: FrameNumber): void {
     const madeAt = callersOfIntoRaw(new Error('raw reference').stack ?? '');
-    const known = this.#entries.get(frame);
-    if (known === undefined) this.#entries.set(frame, [madeAt]);
-    else known.push(madeAt);
+    let entry = this.#entries.get(frame);
+    if (entry === undefined) this.#entries.set(frame, (entry = { outstanding: 0, made: new Map() }));
+    entry.outstanding++;
+    entry.made.set(madeAt, (entry.made.get(madeAt) ?? 0) + 1);
   }
 
-  /** Strikes out the newest raw reference of a frame. One that another thread made is not here. */
+  /** Strikes out one raw reference of a frame. One that another thread made is not here. */
   remove(frame: FrameNumber): void {
-    const known = this.#entries.get(frame);
-    known?.pop();
-    if (known?.length === 0) this.#entries.delete(frame);
+    const entry = this.#entries.get(frame);
+    if (entry !== undefined && --entry.outstanding === 0) this.#entries.delete(frame);
   }
 
   /** The raw references that have not been turned back into handles. */
   *outstanding(): Generator<RawReference> {
-    for (const [frame, places] of this.#entries) for (const madeAt of places) yield { frame, madeAt };
+    for (const [frame, { outstanding, made }] of this.#entries) {
+      const all = [...made.values()].reduce((sum, times) => sum + times, 0);
+      if (all > outstanding) {
+        for (let left = outstanding; left > 0; left--) yield { frame, candidates: [...made.keys()] };
+        continue;
+      }
+      for (const [madeAt, times] of made) {
+        for (let left = times; left > 0; left--) yield { frame, candidates: [madeAt] };
+      }
+    }
   }
 
-  /** A line for each outstanding raw reference: its frame, and where it was made. */
+  /** A line for each outstanding raw reference: its frame, and where it was made, or may have been. */
   report(): string[] {
-    return [...this.outstanding()].map(
-      ({ frame, madeAt }) => `frame ${hex(frame)} has a raw reference made ${madeAt.split('\n')[0]!.trim()}`,
-    );
+    return [...this.outstanding()].map(({ frame, candidates }) => {
+      const places = [...new Set(candidates.map((madeAt) => madeAt.split('\n')[0]!.replace(/^at /, '')))];
+      const made = places.length === 1 ? places[0]! : `one of: ${places.join('; ')}`;
+      return `frame ${hex(frame)} has a raw reference made at ${made}`;
+    });
   }
 }
 

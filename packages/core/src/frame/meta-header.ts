@@ -10,6 +10,7 @@
  *            5   bit o is set where there are free blocks of order o
  *            6   first frame of the cache of single free frames; 7: how many it has
  *            8   frames by usage, 7 words
+ *           15   bit u is set where a thread has a destructor for usage u
  *           16   first free block of order 0 … 18
  *           40   number of free blocks of order 0 … 18
  */
@@ -23,6 +24,7 @@ export const HEADER_ORDERS = 5;
 export const HEADER_CACHE = 6;
 export const HEADER_CACHED = 7;
 export const HEADER_BY_USAGE = 8;
+export const HEADER_DESTRUCTORS = 15;
 export const HEADER_BLOCKS = 16;
 export const HEADER_BLOCK_COUNTS = 40;
 

@@ -59,12 +59,17 @@ export abstract class PageHandle implements Disposable {
     return this.memory.count(this.frame);
   }
 
-  /** Drops the reference. A handle that is closed or moved has none: nothing happens. */
+  /**
+   * Drops the reference. A handle that is closed or moved has none: nothing happens.
+   * @throws FrameReferenceError (EBUSY) where the last reference must not be dropped by this thread
+   *   (`PhysicalMemory.setDestructor`); (EINVAL) where the reference has been dropped by frame number. The handle
+   *   is open still then.
+   */
   close(): void {
     if (this.#state !== 'open') return;
+    const last = this.memory.slots.releaseHandle(this.#frame);
     this.#state = 'closed';
-    this.memory.slots.dropHandle(this.#frame);
-    this.memory.release(this.#frame);
+    if (last) this.memory.free(this.#frame);
   }
 
   [Symbol.dispose](): void {

@@ -10,10 +10,21 @@
  */
 import { type FrameNumber, frameStart, PAGE_SIZE, type PhysAddr } from './address.js';
 import { HolsteinError } from './errors.js';
-import { type Metadata, type MetadataType, metadataWords, readMetadata } from './metadata-type.js';
+import {
+  type InitialMetadata,
+  type Metadata,
+  type MetadataType,
+  metadataWords,
+  readMetadata,
+  writeMetadata,
+} from './metadata-type.js';
 import { frameAtAddress, PageHandle, takeRaw } from './page-handle.js';
 import type { PhysicalMemory } from './physical-memory.js';
+import type { AllocateOptions } from './range.js';
 import { COUNT_UNIQUE } from './slot.js';
+
+/** What may be asked of a new page, besides its metadata. */
+export type PageOptions = Omit<AllocateOptions, 'metadata'>;
 
 /** What a conversion gives: the page as wanted, or the one that was to be converted, unchanged. */
 export type Converted<Wanted, Given> =
@@ -60,27 +71,29 @@ export class Page<M extends MetadataType> extends PageHandle {
   }
 
   /**
-   * A page of whatever frame is free. Its content is not cleared.
-   * @throws OutOfMemory; InvalidArgument for metadata that the usage does not have.
+   * A page of whatever frame is free. Its content is not cleared unless `options` say so.
+   * @throws OutOfMemory where no frame is free, or only the reserve's and this is not for it; InvalidArgument for
+   *   metadata that the usage does not have, or that a layer keeps.
    */
   static allocate<M extends MetadataType>(
     memory: PhysicalMemory,
     type: M,
-    initial: Partial<Metadata<M>> = {},
+    initial?: InitialMetadata<M>,
+    options?: PageOptions,
   ): Page<M> {
-    return UniquePage.allocate(memory, type, initial).share();
+    return UniquePage.allocate(memory, type, initial, options).share();
   }
 
   /**
    * The page of a very frame that is free, with its metadata: no one sees the page without.
    * @throws InvalidArgument for an address that is no allocatable page's; HolsteinError EBUSY where the
-   *   page is in use; OutOfMemory where a script says so. Nothing has changed then.
+   *   page is in use; OutOfMemory where only the reserve is left, or a script says so. Nothing has changed then.
    */
   static fromUnused<M extends MetadataType>(
     memory: PhysicalMemory,
     address: PhysAddr,
     type: M,
-    initial: Partial<Metadata<M>> = {},
+    initial?: InitialMetadata<M>,
   ): Page<M> {
     const frame = frameAtAddress(memory, address);
     memory.allocateRange({ frames: 1, usage: type.usage, at: frame }, [metadataWords(type, initial)]);
@@ -97,15 +110,20 @@ export class Page<M extends MetadataType> extends PageHandle {
     return readMetadata(this.memory.words, this.memory.slots, this.frame, this.type);
   }
 
+  /** Another handle to the same page. @throws FrameReferenceError (EOVERFLOW); HolsteinError EBADF, as all. */
   clone(): Page<M> {
     return new Page(this.memory, this.retainForHandle(), this.type);
   }
 
+  /** The page as one of a usage that is not known; this handle is moved. @throws HolsteinError EBADF where it is not open. */
   intoDyn(): DynPage {
     return DynPage.adopt(this.memory, this.move());
   }
 
-  /** The page as its owner's alone, if this is the only reference to it. */
+  /**
+   * The page as its owner's alone, if this is the only reference to it: this handle is moved then.
+   * @throws HolsteinError EBADF where it is not open.
+   */
   intoUnique(): Converted<UniquePage<M>, Page<M>> {
     if (!this.memory.slots.exchangeCount(this.frame, 1, COUNT_UNIQUE)) return { ok: false, page: this };
     return { ok: true, page: UniquePage.adopt(this.memory, this.move(), this.type) };
@@ -135,10 +153,11 @@ export class UniquePage<M extends MetadataType> extends PageHandle {
   static allocate<M extends MetadataType>(
     memory: PhysicalMemory,
     type: M,
-    initial: Partial<Metadata<M>> = {},
+    initial?: InitialMetadata<M>,
+    options?: PageOptions,
   ): UniquePage<M> {
-    const words = metadataWords(type, initial);
-    const frame = memory.allocateUnique(type.usage, words);
+    const metadata = metadataWords(type, initial);
+    const frame = memory.allocateUnique(type.usage, { ...options, metadata });
     memory.slots.addHandle(frame);
     return new UniquePage(memory, frame, type);
   }
@@ -147,10 +166,9 @@ export class UniquePage<M extends MetadataType> extends PageHandle {
     return readMetadata(this.memory.words, this.memory.slots, this.frame, this.type);
   }
 
-  /** @throws InvalidArgument for what the usage does not have; nothing is set then. */
-  setMetadata(changes: Partial<Metadata<M>>): void {
-    const words = metadataWords(this.type, { ...this.metadata, ...changes });
-    this.memory.words.set(words, this.memory.metadata(this.frame) >>> 2);
+  /** @throws InvalidArgument for what the usage does not have, or a layer keeps; nothing is set then. */
+  setMetadata(changes: InitialMetadata<M>): void {
+    writeMetadata(this.memory.words, this.memory.slots, this.frame, this.type, changes);
   }
 
   /** The page's content, to be read and written. Not to be kept beyond the handle. */
@@ -169,8 +187,15 @@ export class UniquePage<M extends MetadataType> extends PageHandle {
   }
 
   override close(): void {
-    if (this.isOpen) this.memory.slots.exchangeCount(this.frame, COUNT_UNIQUE, 1);
-    super.close();
+    if (!this.isOpen) return;
+    const { frame } = this;
+    this.memory.slots.exchangeCount(frame, COUNT_UNIQUE, 1);
+    try {
+      super.close();
+    } finally {
+      // It was refused: the owner is still the only one.
+      if (this.isOpen) this.memory.slots.exchangeCount(frame, 1, COUNT_UNIQUE);
+    }
   }
 }
 

@@ -28,8 +28,9 @@ import {
   type PhysAddr,
 } from './address.js';
 import { auditFrames } from './audit.js';
-import { BuddyAllocator, MAX_ORDER } from './buddy-allocator.js';
+import { BuddyAllocator } from './buddy-allocator.js';
 import { FrameReferenceError, HolsteinError, InvalidArgument, OutOfMemory } from './errors.js';
+import { type FrameDestructor, FrameHooks, type FrameWatcher } from './frame-hooks.js';
 import { FrameSlots } from './frame-slots.js';
 import { RawLedger } from './ledger.js';
 import {
@@ -42,8 +43,9 @@ import {
   MAGIC,
 } from './meta-header.js';
 import { checkPoison, poison } from './poison.js';
-import { checkRange, type RangeOptions } from './range.js';
+import { type AllocateOptions, type AllocationClass, checkRange, type RangeOptions } from './range.js';
 import { layOut, makeRam, type RamOptions, type SharedRam } from './ram.js';
+import { type FrameStatistics, readStatistics } from './statistics.js';
 import {
   type AllocatableUsage,
   COUNT_UNIQUE,
@@ -51,9 +53,7 @@ import {
   FLAG_WATCHED,
   STATE_USAGE_MASK,
   Usage,
-  USAGE_COUNT,
   usageName,
-  type UsageName,
 } from './slot.js';
 
 export interface PhysicalMemoryOptions extends RamOptions {
@@ -63,28 +63,6 @@ export interface PhysicalMemoryOptions extends RamOptions {
   readonly reserveFrames?: number;
   /** Costly checks: freed frames are poisoned, raw references are kept in a ledger. Default 'off'. */
   readonly checking?: 'off' | 'on';
-}
-
-/** Whether an allocation may take the last frames, which `reserveFrames` keeps. */
-export type AllocationClass = 'ordinary' | 'reserve';
-
-/** Hears of changes to the frames that it watches. */
-export interface FrameWatcher {
-  /** Bytes `offset … offset + length - 1` of a watched frame have just been written. */
-  frameWritten(frame: FrameNumber, offset: number, length: number): void;
-  /** A watched frame is about to be freed, and is watched no more. */
-  frameFreed(frame: FrameNumber): void;
-}
-
-/** Frames by usage, and the totals. All in frames. */
-export interface FrameStatistics {
-  readonly total: number;
-  readonly allocatable: number;
-  readonly free: number;
-  readonly inUse: number;
-  readonly byUsage: Readonly<Record<UsageName, number>>;
-  /** Free blocks by order: item o counts blocks of 2^o frames. */
-  readonly freeBlocks: readonly number[];
 }
 
 export class PhysicalMemory {
@@ -110,10 +88,8 @@ export class PhysicalMemory {
   readonly #shared: boolean;
   readonly #checking: boolean;
   readonly #reserveFrames: number;
-  #watcher: FrameWatcher | undefined;
+  readonly #hooks: FrameHooks;
   #failWhen: (() => boolean) | undefined;
-  /** By usage. */
-  readonly #destructors: (((frame: FrameNumber) => void) | undefined)[] = Array.from({ length: USAGE_COUNT });
 
   /**
    * @throws InvalidArgument where the size is not a multiple of 64 KiB, too large, leaves no frame to
@@ -138,8 +114,15 @@ export class PhysicalMemory {
     this.#reserveFrames = reserveOf(options, totalFrames - firstAllocatable);
     this.ledger = this.#checking ? new RawLedger() : undefined;
     this.#header = (metaFrame * PAGE_SIZE) >>> 2;
+    this.#hooks = new FrameHooks(this.words, this.#header);
     const slots = this.#header + (HEADER_BYTES >>> 2);
-    this.slots = new FrameSlots(this.words, slots, totalFrames, this.#shared);
+    this.slots = new FrameSlots({
+      words: this.words,
+      start: slots,
+      frames: totalFrames,
+      shared: this.#shared,
+      hooks: this.#hooks,
+    });
     this.#allocator = new BuddyAllocator({
       words: this.words,
       header: this.#header,
@@ -165,32 +148,35 @@ export class PhysicalMemory {
 
   /**
    * Takes a free frame, with one reference that the caller owns. Its content is whatever its last
-   * owner left: `zero` it, or write all of it, before anyone else can see it.
+   * owner left: ask for zeros, or write all of it before anyone else can see it.
    * @throws OutOfMemory where no frame is free, or only the reserve's and this is not for it;
    *   FrameReferenceError (EINVAL, checking only) where the frame was written while it was free.
    */
-  allocate(usage: AllocatableUsage, allocationClass: AllocationClass = 'ordinary'): FrameNumber {
-    const frame = this.#take(usage, allocationClass);
+  allocate(usage: AllocatableUsage, options?: AllocateOptions): FrameNumber {
+    if (options !== undefined) return this.#allocateWith(usage, options, 1);
+    const frame = this.#take(usage, 'ordinary');
     this.slots.publish(frame, usage);
     return frame;
   }
 
-  /**
-   * Takes a free frame for a sole owner, with metadata that is there before anyone can see the frame.
-   * @param metadata the usage's own words (slot.ts), as they follow one another.
-   * @throws as `allocate`.
-   */
-  allocateUnique(usage: AllocatableUsage, metadata: readonly number[]): FrameNumber {
-    const frame = this.#take(usage, 'ordinary');
-    this.slots.publishWith(frame, usage, metadata, COUNT_UNIQUE);
+  /** Takes a free frame for a sole owner. @throws as `allocate`. */
+  allocateUnique(usage: AllocatableUsage, options: AllocateOptions = {}): FrameNumber {
+    return this.#allocateWith(usage, options, COUNT_UNIQUE);
+  }
+
+  #allocateWith(usage: AllocatableUsage, options: AllocateOptions, count: number): FrameNumber {
+    const { metadata = [], content = 'any', allocationClass = 'ordinary' } = options;
+    const frame = this.#take(usage, allocationClass);
+    if (content === 'zeros') this.zero(frame);
+    this.slots.publishWith(frame, usage, metadata, count);
     return frame;
   }
 
   #take(usage: AllocatableUsage, allocationClass: AllocationClass): FrameNumber {
     if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(1, usage);
     if (this.#shared) this.#lock();
-    const kept = allocationClass === 'ordinary' ? this.#reserveFrames : 0;
-    const frame = this.#allocator.freeFrames > kept ? this.#allocator.take() : NO_FRAME;
+    const frame =
+      this.#allocator.freeFrames > this.#kept(allocationClass) ? this.#allocator.take() : NO_FRAME;
     if (frame !== NO_FRAME) this.#countUsage(usage, 1);
     if (this.#shared) this.#unlock();
     if (frame === NO_FRAME) throw this.#outOfMemory(1, usage);
@@ -207,11 +193,11 @@ export class PhysicalMemory {
    *   sense; FrameReferenceError as `allocate`. Nothing has changed then.
    */
   allocateRange(options: RangeOptions, metadata?: readonly (readonly number[])[]): FrameNumber {
-    const { frames, usage, alignmentFrames = 1, at, content = 'any' } = options;
+    const { frames, usage, alignmentFrames = 1, at, content = 'any', allocationClass = 'ordinary' } = options;
     checkRange(options, this.firstAllocatable, this.totalFrames);
     if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(frames, usage);
     if (this.#shared) this.#lock();
-    const enough = this.#allocator.freeFrames - frames >= this.#reserveFrames;
+    const enough = this.#allocator.freeFrames - frames >= this.#kept(allocationClass);
     let first = NO_FRAME;
     let busy = false;
     if (at === undefined) {
@@ -249,7 +235,8 @@ export class PhysicalMemory {
   /**
    * Drops a reference; the last one runs the usage's destructor and frees the frame.
    * @throws FrameReferenceError (EINVAL) where the frame is free already, was never given out, or is
-   *   Reserved or Meta; (EBUSY) where it has a unique owner.
+   *   Reserved or Meta, or where every reference is a handle's or a raw one (checking only); (EBUSY) where it has
+   *   a unique owner, or this thread may not drop the last reference (`setDestructor`). Nothing has changed then.
    */
   release(frame: FrameNumber): void {
     if (frame < this.firstAllocatable && this.slots.rawCount(frame) === 1) {
@@ -258,7 +245,13 @@ export class PhysicalMemory {
         `release of frame ${hex(frame)}: ${usageName(this.usage(frame))} is never freed`,
       );
     }
-    if (this.slots.release(frame)) this.#free(frame);
+    if (this.#checking && this.slots.allAccountedFor(frame)) {
+      throw new FrameReferenceError(
+        'EINVAL',
+        `release of frame ${hex(frame)}, whose references are all handles' or raw: close or restore those`,
+      );
+    }
+    if (this.slots.release(frame)) this.free(frame);
   }
 
   /** References to a frame; 0 where it is free. */
@@ -278,10 +271,12 @@ export class PhysicalMemory {
 
   /**
    * Names what is to be done when the last reference to a frame of a usage is dropped, before the frame is
-   * free: its content and metadata are still there. It runs once a frame, in the thread that drops.
+   * free: its content and metadata are still there. It runs once a frame, in the thread that drops. Once a
+   * thread that shares RAM has named one, every thread that may drop a last reference to such a frame must name
+   * its own: one without is refused that drop (FrameReferenceError EBUSY), and the reference stays.
    */
-  setDestructor(usage: AllocatableUsage, destructor: (frame: FrameNumber) => void): void {
-    this.#destructors[usage] = destructor;
+  setDestructor(usage: AllocatableUsage, destructor: FrameDestructor): void {
+    this.#hooks.setDestructor(usage, destructor);
   }
 
   /** Fills a frame with zeros. */
@@ -290,7 +285,7 @@ export class PhysicalMemory {
     const watched = this.isWatched(frame);
     const start = frameStart(frame);
     this.bytes.fill(0, start, start + PAGE_SIZE);
-    if (watched) this.#watcher?.frameWritten(frame, 0, PAGE_SIZE);
+    if (watched) this.#hooks.watcher?.frameWritten(frame, 0, PAGE_SIZE);
   }
 
   /** Copies a whole frame. */
@@ -299,7 +294,7 @@ export class PhysicalMemory {
     const watched = this.isWatched(to);
     const start = frameStart(from);
     this.bytes.copyWithin(frameStart(to), start, start + PAGE_SIZE);
-    if (watched) this.#watcher?.frameWritten(to, 0, PAGE_SIZE);
+    if (watched) this.#hooks.watcher?.frameWritten(to, 0, PAGE_SIZE);
   }
 
   /** Writes bytes into one frame, beginning at byte `offset` of it. They must end inside the frame. */
@@ -309,12 +304,16 @@ export class PhysicalMemory {
       throw new InvalidArgument(`${data.length} bytes at ${offset} do not fit a frame`);
     }
     this.bytes.set(data, frameStart(frame) + offset);
-    if (watched) this.#watcher?.frameWritten(frame, offset, data.length);
+    if (watched) this.#hooks.watcher?.frameWritten(frame, offset, data.length);
   }
 
-  /** Names the one watcher of this RAM (the hart, for frames whose code it has decoded). */
+  /**
+   * Names this thread's one watcher (the hart, for frames whose code it has decoded). A thread that shares RAM and
+   * has none is refused the last drop of a watched frame, as `setDestructor` says. It hears of this thread's
+   * writes only.
+   */
   setWatcher(watcher: FrameWatcher): void {
-    this.#watcher = watcher;
+    this.#hooks.watcher = watcher;
   }
 
   /** @throws FrameReferenceError (EINVAL) where the frame is free: its flags are the allocator's. */
@@ -336,8 +335,12 @@ export class PhysicalMemory {
   /**
    * Scripts a failure, for tests: the n-th allocation from now (1 is the next) throws OutOfMemory.
    * 0 takes the script back. It is spent when it has fired.
+   * @throws InvalidArgument where n is negative or not whole.
    */
   failAllocation(n: number): void {
+    if (!Number.isSafeInteger(n) || n < 0) {
+      throw new InvalidArgument(`allocation ${n} cannot be failed: give a whole number, 0 or more`);
+    }
     let left = n;
     this.failAllocationsWhen(n === 0 ? undefined : () => --left === 0);
   }
@@ -348,20 +351,7 @@ export class PhysicalMemory {
   }
 
   statistics(): FrameStatistics {
-    const byUsage = Object.fromEntries(
-      Array.from({ length: USAGE_COUNT }, (_, usage) => [
-        usageName(usage as Usage),
-        this.#framesOf(usage as Usage),
-      ]),
-    ) as Record<UsageName, number>;
-    return {
-      total: this.totalFrames,
-      allocatable: this.totalFrames - this.firstAllocatable,
-      free: this.freeFrames,
-      inUse: this.totalFrames - this.freeFrames,
-      byUsage,
-      freeBlocks: Array.from({ length: MAX_ORDER + 1 }, (_, order) => this.#allocator.blocks(order)),
-    };
+    return readStatistics(this.words, this.#header, this.#allocator);
   }
 
   /**
@@ -395,11 +385,11 @@ export class PhysicalMemory {
     if (!booted) throw new InvalidArgument('that memory is not RAM of this layout: use what share() gives');
   }
 
-  /** Frees a frame whose last reference is gone. */
-  #free(frame: FrameNumber): void {
+  /** Frees a frame whose last reference is gone, for this layer's own use. @internal */
+  free(frame: FrameNumber): void {
     const state = this.slots.state(frame);
     const usage = (state & STATE_USAGE_MASK) as Usage;
-    const destructor = this.#destructors[usage];
+    const destructor = this.#hooks.destructor(usage);
     if (destructor === undefined && (state & FLAG_WATCHED) === 0) {
       this.#giveBack(frame, usage);
       return;
@@ -418,7 +408,7 @@ export class PhysicalMemory {
   #endWatch(frame: FrameNumber): void {
     if (!this.isWatched(frame)) return;
     this.unwatch(frame);
-    this.#watcher?.frameFreed(frame);
+    this.#hooks.watcher?.frameFreed(frame);
   }
 
   #giveBack(frame: FrameNumber, usage: Usage): void {
@@ -430,6 +420,11 @@ export class PhysicalMemory {
     this.#countUsage(usage, -1);
     this.#allocator.give(frame);
     if (this.#shared) this.#unlock();
+  }
+
+  /** Free frames that an allocation must leave. */
+  #kept(allocationClass: AllocationClass): number {
+    return allocationClass === 'ordinary' ? this.#reserveFrames : 0;
   }
 
   /** Takes the first frames of a block that is large and aligned enough, and gives back the rest. */
@@ -460,10 +455,6 @@ export class PhysicalMemory {
 
   #countUsage(usage: Usage, change: number): void {
     this.words[this.#header + HEADER_BY_USAGE + usage]! += change;
-  }
-
-  #framesOf(usage: Usage): number {
-    return usage === Usage.Unused ? this.freeFrames : this.words[this.#header + HEADER_BY_USAGE + usage]!;
   }
 
   #outOfMemory(frames: number, usage: Usage): OutOfMemory {

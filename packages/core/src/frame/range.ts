@@ -1,10 +1,22 @@
-/** Frames in a row: what may be asked for, and the check of it. */
+/** What may be asked of an allocation, of one frame or of frames in a row, and the check of it. */
 import { type FrameNumber, hex } from './address.js';
 import { MAX_ORDER } from './buddy-allocator.js';
 import { InvalidArgument } from './errors.js';
 import type { AllocatableUsage } from './slot.js';
 
-export interface RangeOptions {
+/** Whether an allocation may take the last frames, which `reserveFrames` keeps. */
+export type AllocationClass = 'ordinary' | 'reserve';
+
+export interface AllocateOptions {
+  /** The usage's own words (slot.ts), as they follow one another: there before anyone can see the frame. Default: zeros. */
+  readonly metadata?: readonly number[];
+  /** 'zeros' fills the frame, before anyone can see it. Default 'any': whatever its last owner left. */
+  readonly content?: 'zeros' | 'any';
+  /** Default 'ordinary'. */
+  readonly allocationClass?: AllocationClass;
+}
+
+export interface RangeOptions extends Omit<AllocateOptions, 'metadata'> {
   /** How many frames, 1 … 2^18. */
   readonly frames: number;
   readonly usage: AllocatableUsage;
@@ -12,8 +24,6 @@ export interface RangeOptions {
   readonly alignmentFrames?: number;
   /** The very first frame, as a device wants it. */
   readonly at?: FrameNumber;
-  /** 'zeros' fills the frames. Default 'any': whatever their last owner left. */
-  readonly content?: 'zeros' | 'any';
 }
 
 /** @throws InvalidArgument for numbers that make no sense, or frames that can never be allocated. */

@@ -5,7 +5,7 @@
  */
 import { type FrameNumber, frameNumber, frameStart, hex, PAGE_SIZE, type PhysAddr } from './address.js';
 import { HolsteinError, InvalidArgument } from './errors.js';
-import { type Metadata, type MetadataType, metadataWords } from './metadata-type.js';
+import { type InitialMetadata, type MetadataType, metadataWords } from './metadata-type.js';
 import { Page } from './page.js';
 import type { PhysicalMemory } from './physical-memory.js';
 import { checkRange, type RangeOptions } from './range.js';
@@ -18,6 +18,8 @@ export class Segment<M extends MetadataType> implements Disposable {
   readonly #first: FrameNumber;
   readonly #frames: number;
   #open = true;
+  /** Of a closed segment: pages whose references could not be dropped. */
+  #refused: FrameNumber[] = [];
 
   /** Takes over a reference to each frame, accounted for as open handles. */
   private constructor(memory: PhysicalMemory, first: FrameNumber, frames: number, type: M) {
@@ -36,12 +38,12 @@ export class Segment<M extends MetadataType> implements Disposable {
     memory: PhysicalMemory,
     type: M,
     options: SegmentOptions,
-    metadataOf: (index: number) => Partial<Metadata<M>> = () => ({}),
+    metadataOf?: (index: number) => InitialMetadata<M>,
   ): Segment<M> {
     const range = { ...options, usage: type.usage };
     checkRange(range, memory.firstAllocatable, memory.totalFrames);
     const words = Array.from({ length: options.frames }, (_, index) =>
-      metadataWords(type, metadataOf(index)),
+      metadataWords(type, metadataOf?.(index)),
     );
     const first = memory.allocateRange(range, words);
     for (const index of words.keys()) memory.slots.addHandle(frameNumber(first + index));
@@ -119,14 +121,21 @@ export class Segment<M extends MetadataType> implements Disposable {
     ];
   }
 
-  /** Drops the references, all of them even where a destructor throws. Closing twice does nothing. */
+  /**
+   * Drops the references, all of them even where a destructor throws. Closing twice does nothing, but for pages
+   * that were refused: it tries them again.
+   * @throws as `Page.close`, and what the first destructor that throws does.
+   */
   close(): void {
-    if (!this.#open) return;
+    const frames = this.#open
+      ? Array.from({ length: this.#frames }, (_, index) => frameNumber(this.#first + index))
+      : this.#refused;
     this.#open = false;
+    this.#refused = [];
     const errors: unknown[] = [];
-    for (let index = 0; index < this.#frames; index++) {
+    for (const frame of frames) {
       try {
-        this.#drop(frameNumber(this.#first + index));
+        this.#drop(frame);
       } catch (error) {
         errors.push(error);
       }
@@ -139,8 +148,14 @@ export class Segment<M extends MetadataType> implements Disposable {
   }
 
   #drop(frame: FrameNumber): void {
-    this.#memory.slots.dropHandle(frame);
-    this.#memory.release(frame);
+    let last;
+    try {
+      last = this.#memory.slots.releaseHandle(frame);
+    } catch (error) {
+      this.#refused.push(frame);
+      throw error;
+    }
+    if (last) this.#memory.free(frame);
   }
 
   #checkOpen(): void {

@@ -21,9 +21,6 @@ import {
   hex,
   HolsteinError,
   METADATA_ENTRIES,
-  METADATA_INDEX,
-  METADATA_LEVEL,
-  METADATA_OWNER,
   NO_FRAME,
   PAGE_SIZE,
   type PhysAddr,
@@ -301,13 +298,9 @@ export class Sv39Tree {
 
   /** A table for the entry at `slot` to lead to, which its metadata names: the table that has the entry, and where. */
   #newTable(level: number, slot: PhysAddr): FrameNumber {
-    const table = this.memory.allocate(Usage.PageTable);
-    this.memory.zero(table);
-    const metadata = this.memory.metadata(table);
-    this.memory.words[(metadata + METADATA_OWNER) >>> 2] = frameOf(slot);
-    this.memory.words[(metadata + METADATA_INDEX) >>> 2] = (slot % PAGE_SIZE) / PTE_BYTES;
-    this.memory.words[(metadata + METADATA_LEVEL) >>> 2] = level;
-    return table;
+    // Words in the order of slot.ts: owner, index, entries, level.
+    const metadata = [frameOf(slot), (slot % PAGE_SIZE) / PTE_BYTES, 0, level];
+    return this.memory.allocate(Usage.PageTable, { metadata, content: 'zeros' });
   }
 
   #releaseTable(table: FrameNumber): void {

@@ -1,14 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import {
+  FrameMeta,
   type FrameNumber,
   frameNumber,
   InvalidArgument,
   MAX_ORDER,
   OutOfMemory,
+  Page,
   PhysicalMemory,
+  Segment,
+  UniquePage,
   Usage,
 } from '../../src/frame/index.js';
-import { CACHE_FRAMES } from '../../src/frame/buddy-allocator.js';
+import { BuddyAllocator, CACHE_FRAMES } from '../../src/frame/buddy-allocator.js';
+import { HEADER_BYTES } from '../../src/frame/meta-header.js';
+import { FLAG_FREE_BLOCK, SLOT_BYTES, SLOT_STATE, STATE_ORDER_SHIFT } from '../../src/frame/slot.js';
 import { Random } from '../support/random.js';
 import { expectRefusal, joinedBlocks, makeMemory, stateOf } from './state.js';
 
@@ -228,6 +234,21 @@ describe('joining', () => {
   });
 });
 
+test('the last block is not joined with whatever lies behind the slots, however like a free block it looks', () => {
+  const [slots, first, end] = [HEADER_BYTES / 4, 16, 48];
+  const words = new Uint32Array(slots + (end + 1) * (SLOT_BYTES / 4));
+  // No slot is there: it is the first word of content, written by whoever has that frame.
+  const behind = slots + end * (SLOT_BYTES / 4) + SLOT_STATE / 4;
+  words[behind] = FLAG_FREE_BLOCK | (4 << STATE_ORDER_SHIFT);
+  const layout = { words, header: 0, slots, first: frameNumber(first), end: frameNumber(end) };
+  const allocator = new BuddyAllocator(layout);
+  allocator.initialize();
+  const told = new Set<number>();
+  expect(allocator.audit((frame) => told.size === told.add(frame).size)).toEqual([]);
+  expect([allocator.freeFrames, allocator.blocks(4), allocator.blocks(5)]).toEqual([32, 2, 0]);
+  expect(words[behind]).toBe(FLAG_FREE_BLOCK | (4 << STATE_ORDER_SHIFT));
+});
+
 describe('fragmentation', () => {
   test('every second frame free gives single frames only, and one more makes a pair', () => {
     const memory = makeMemory();
@@ -285,17 +306,37 @@ describe('wrong frees', () => {
 });
 
 describe('the reserve', () => {
+  const RESERVE = { allocationClass: 'reserve' } as const;
+
   test('is refused to ordinary allocations and given to those that name it', () => {
     const memory = makeMemory({ reserveFrames: 3 });
     const frames: FrameNumber[] = [];
     while (memory.freeFrames > 3) frames.push(memory.allocate(Usage.Frame));
     expectRefusal(memory, () => memory.allocate(Usage.Frame), 'ENOMEM', '(3 of 64 frames free)');
     expectRefusal(memory, () => take(memory, 1), 'ENOMEM', 'out of memory');
-    for (let left = 3; left > 0; left--) frames.push(memory.allocate(Usage.PageTable, 'reserve'));
-    expect(() => memory.allocate(Usage.Frame, 'reserve')).toThrow(OutOfMemory);
+    for (let left = 3; left > 0; left--) frames.push(memory.allocate(Usage.PageTable, RESERVE));
+    expect(() => memory.allocate(Usage.Frame, RESERVE)).toThrow(OutOfMemory);
     expect(memory.audit()).toEqual([]);
     for (const frame of frames) memory.release(frame);
     memory.allocate(Usage.Frame);
+  });
+
+  const takers: Record<string, (memory: PhysicalMemory, options?: typeof RESERVE) => unknown> = {
+    allocate: (memory, options) => memory.allocate(Usage.Frame, { metadata: [1], ...options }),
+    allocateUnique: (memory, options) => memory.allocateUnique(Usage.Frame, options),
+    allocateRange: (memory, options) => memory.allocateRange({ frames: 2, usage: Usage.Frame, ...options }),
+    'Page.allocate': (memory, options) => Page.allocate(memory, FrameMeta, {}, options),
+    'UniquePage.allocate': (memory, options) => UniquePage.allocate(memory, FrameMeta, {}, options),
+    'Segment.allocate': (memory, options) => Segment.allocate(memory, FrameMeta, { frames: 2, ...options }),
+  };
+
+  test.each(Object.entries(takers))('is had by %s when it names it, and only then', (_, takeIt) => {
+    const memory = makeMemory({ reserveFrames: 2 });
+    take(memory, memory.freeFrames - 2, memory.firstAllocatable);
+    expectRefusal(memory, () => takeIt(memory), 'ENOMEM', '(2 of 64 frames free)');
+    takeIt(memory, RESERVE);
+    expect(memory.freeFrames).toBeLessThan(2);
+    expect(memory.audit()).toEqual([]);
   });
 
   test.each([-1, 0.5, NaN, Infinity, 63])('of %d frames makes no sense', (reserveFrames) => {

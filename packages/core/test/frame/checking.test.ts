@@ -125,6 +125,43 @@ describe('poison', () => {
   });
 });
 
+describe('a release by number', () => {
+  test('that would take a handle’s reference is refused, and the handle goes on', () => {
+    const memory = makeMemory({ checking: 'on' });
+    using page = Page.allocate(memory, FrameMeta);
+    const release = () => memory.release(page.frame);
+    expectRefusal(memory, release, 'EINVAL', 'whose references are all handles');
+    memory.retain(page.frame);
+    release();
+    using _clone = page.clone();
+    expectRefusal(memory, release, 'EINVAL', 'whose references are all handles');
+  });
+
+  test('that would take a raw reference’s, or a page of a segment, is refused', () => {
+    const memory = makeMemory({ checking: 'on' });
+    const raw = Page.allocate(memory, FrameMeta).intoRaw();
+    expectRefusal(memory, () => memory.release(frameNumber(raw / PAGE_SIZE)), 'EINVAL', 'or raw');
+    Page.fromRaw(memory, raw, FrameMeta).close();
+    using segment = Segment.allocate(memory, FrameMeta, { frames: 2 });
+    const first = frameNumber(segment.address / PAGE_SIZE);
+    expectRefusal(memory, () => memory.release(first), 'EINVAL', 'whose references are all handles');
+  });
+
+  test.each(['close', 'intoRaw'] as const)(
+    'that took a handle’s reference all the same, checking off, is found by %s: no count underflows',
+    (way) => {
+      const memory = makeMemory();
+      const page = Page.allocate(memory, FrameMeta);
+      const { frame } = page;
+      memory.release(frame);
+      expect(memory.audit()).toEqual([expect.stringContaining('has 1 handles and 0 raw references')]);
+      expect(memory.allocate(Usage.Frame)).toBe(frame);
+      expectRefusal(memory, () => page[way](), 'EINVAL', 'has no open handle');
+      expect(memory.count(frame)).toBe(1);
+    },
+  );
+});
+
 describe('the ledger of raw references', () => {
   /** The lines of this file, to be found in a report. */
   const lines = readFileSync(new URL(import.meta.url), 'utf8').split('\n');
@@ -159,6 +196,37 @@ describe('the ledger of raw references', () => {
       expect(said[0]).toContain(`frame ${hex(of)} has a raw reference made`);
     }
     expect(raw).toBe(frameStart(frame));
+  });
+
+  test('says which places may have made a reference, where one of them came back', () => {
+    const memory = makeMemory({ checking: 'on' });
+    const page = Page.allocate(memory, FrameMeta);
+    const raw = page.clone().intoRaw(); // one that comes back
+    page.clone().intoRaw(); // one that is lost
+    page.intoRaw(); // one more that is lost
+    expect(memory.ledger!.report()).toHaveLength(3);
+    Page.fromRaw(memory, raw, FrameMeta).close();
+    const report = memory.ledger!.report();
+    expect(report).toHaveLength(2);
+    for (const line of report) {
+      expect(line).toMatch(/has a raw reference made at one of: /);
+      for (const marker of ['one that comes back', 'one that is lost', 'one more that is lost']) {
+        expect(line).toContain(`checking.test.ts:${lineOf(marker)}:`);
+      }
+    }
+  });
+
+  test('names one place once, however often it made and lost references', () => {
+    const memory = makeMemory({ checking: 'on' });
+    const page = Page.allocate(memory, FrameMeta);
+    const make = (): PhysAddr => page.clone().intoRaw(); // the only place
+    const raws = [1, 2, 3].map(() => make());
+    for (const raw of raws.slice(1)) Page.fromRaw(memory, raw, FrameMeta).close();
+    expect(memory.ledger!.report()).toEqual([
+      expect.stringMatching(
+        new RegExp(`made at make .*checking.test.ts:${lineOf('the only place')}:\\d+\\)$`),
+      ),
+    ]);
   });
 
   test('strikes a reference out when it is restored, one for one', () => {

@@ -17,6 +17,7 @@ import {
   PageTableMeta,
   physAddr,
   type PhysicalMemory,
+  Segment,
   UniquePage,
   Usage,
 } from '../../src/frame/index.js';
@@ -25,6 +26,10 @@ import { expectRefusal, makeMemory, plantCount, stateOf } from './state.js';
 
 const PLACE = physAddr(20 * PAGE_SIZE);
 const NOTHING = { owner: 0, index: 0, readShares: 0, writeShares: 0 };
+const ZEROS = {
+  [Usage.Frame]: { readShares: 0, writeShares: 0 },
+  [Usage.PageTable]: { entries: 0, level: 0 },
+};
 
 /** Fails unless all that was taken has been given back. */
 const expectAllFree = (memory: PhysicalMemory): void => {
@@ -56,18 +61,43 @@ describe('a page from an unused frame', () => {
     [KernelStackMeta, ['owner', 'index']],
   ] as const)('has the metadata of its usage, each word in its place: %o', (type: MetadataType, fields) => {
     const memory = makeMemory();
-    const initial = Object.fromEntries(fields.map((field, index) => [field, index + 1]));
-    using page = Page.fromUnused(memory, PLACE, type, initial);
-    expect(page.metadata).toEqual(initial);
+    const all = Object.fromEntries(fields.map((field, index) => [field, index + 1]));
+    const own = Object.fromEntries(Object.entries(all).slice(0, 2));
+    using page = Page.fromUnused(memory, PLACE, type, own);
+    const place = memory.metadata(page.frame) / 4;
+    const words = memory.words.subarray(place, place + 4);
+    expect([...words]).toEqual([0, 1, 0, 0].map((_, index) => own[fields[index]!] ?? 0));
+    // The others are the layers', who write their words themselves.
+    words.set(Object.values(all));
+    expect(page.metadata).toEqual(all);
     expect(page.usage).toBe(type.usage);
-    const words = memory.words.subarray(memory.metadata(page.frame) / 4, memory.metadata(page.frame) / 4 + 4);
-    expect([...words]).toEqual([0, 1, 2, 3].map((index) => (index < fields.length ? index + 1 : 0)));
+  });
+
+  test.each([
+    [FrameMeta, 'readShares'],
+    [FrameMeta, 'writeShares'],
+    [PageTableMeta, 'entries'],
+    [PageTableMeta, 'level'],
+  ] as const)('of %o is not given %s, which the layers above keep, nor is one changed so', (type, field) => {
+    const memory = makeMemory();
+    const forged = { [field]: 7 };
+    for (const forge of [
+      () => Page.allocate<MetadataType>(memory, type, forged),
+      () => Page.fromUnused<MetadataType>(memory, PLACE, type, forged),
+      () => Segment.allocate<MetadataType>(memory, type, { frames: 2 }, () => forged),
+    ]) {
+      expectRefusal(memory, forge, 'EINVAL', `metadata ${field} is not to be set`);
+    }
+    using unique = UniquePage.allocate<MetadataType>(memory, type);
+    expectRefusal(memory, () => unique.setMetadata({ owner: 1, ...forged }), 'EINVAL', field);
+    expect(unique.metadata).toEqual({ owner: 0, index: 0, ...ZEROS[type.usage] });
   });
 
   test('has zeros for the metadata that is not given, whatever the last page had', () => {
     const memory = makeMemory();
-    const full = { owner: 1, index: 2, readShares: 3, writeShares: 4 };
-    Page.fromUnused(memory, PLACE, FrameMeta, full).close();
+    const last = Page.fromUnused(memory, PLACE, FrameMeta);
+    memory.words.fill(9, memory.metadata(last.frame) / 4, memory.metadata(last.frame) / 4 + 4);
+    last.close();
     using page = Page.fromUnused(memory, PLACE, FrameMeta);
     expect(page.metadata).toEqual(NOTHING);
   });
@@ -106,10 +136,10 @@ describe('a page from an unused frame', () => {
 
   test('refuses a page in use, and its owner goes on', () => {
     const memory = makeMemory();
-    using page = Page.fromUnused(memory, PLACE, PageTableMeta, { level: 2 });
+    using page = Page.fromUnused(memory, PLACE, PageTableMeta, { index: 2 });
     const from = () => Page.fromUnused(memory, PLACE, FrameMeta, { owner: 9 });
     expectRefusal(memory, from, 'EBUSY', '0x14');
-    expect(page.metadata).toEqual({ owner: 0, index: 0, entries: 0, level: 2 });
+    expect(page.metadata).toEqual({ owner: 0, index: 2, entries: 0, level: 0 });
   });
 
   test('refuses a page in use as such even where no page is free', () => {
@@ -334,14 +364,14 @@ describe('a handle that is not open', () => {
 describe('conversions', () => {
   test('a DynPage becomes the page that its usage says, and that a DynPage, with the same reference', () => {
     const memory = makeMemory();
-    const page = Page.allocate(memory, PageTableMeta, { entries: 12, level: 1 });
+    const page = Page.allocate(memory, PageTableMeta, { owner: 12, index: 1 });
     const dyn = page.intoDyn();
     expect(page.isOpen).toBe(false);
     expect(dyn.referenceCount).toBe(1);
     const converted = dyn.into(PageTableMeta);
     if (!converted.ok) throw new Error('it does not fit');
     expect(dyn.isOpen).toBe(false);
-    expect(converted.page.metadata).toEqual({ owner: 0, index: 0, entries: 12, level: 1 });
+    expect(converted.page.metadata).toEqual({ owner: 12, index: 1, entries: 0, level: 0 });
     expect(converted.page.referenceCount).toBe(1);
     converted.page.close();
     expectAllFree(memory);
@@ -632,8 +662,8 @@ describe('the destructor of a usage', () => {
       if (child !== 0) DynPage.fromRaw(memory, physAddr(child)).close();
     });
     let raw = 0;
-    for (let level = 0; level < 10; level++) {
-      const page = Page.allocate(memory, PageTableMeta, { level });
+    for (let depth = 0; depth < 10; depth++) {
+      const page = Page.allocate(memory, PageTableMeta, { index: depth });
       memory.words[page.address / 4] = raw;
       raw = page.intoRaw();
     }

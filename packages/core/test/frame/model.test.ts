@@ -182,7 +182,8 @@ class Twin {
   }
 
   #initial(type: MetadataType): Record<string, number> {
-    const fields = Object.keys(type.fields).filter(() => this.#random.below(2) === 0);
+    const own = Object.keys(type.fields).filter((field) => !type.layerFields.includes(field));
+    const fields = own.filter(() => this.#random.below(2) === 0);
     return Object.fromEntries(fields.map((field) => [field, this.#random.word() >>> 0]));
   }
 

@@ -143,6 +143,22 @@ describe('allocate', () => {
     expect(memory.bytes[frameStart(frame)]).toBe(7);
   });
 
+  test('with options zeros the content and writes the metadata', () => {
+    const memory = makeMemory();
+    const dirty = memory.allocate(Usage.Frame);
+    memory.bytes.fill(7, frameStart(dirty), frameStart(dirty) + PAGE_SIZE);
+    memory.release(dirty);
+    const frame = memory.allocate(Usage.PageTable, { metadata: [1, 2, 0, 3], content: 'zeros' });
+    expect(frame).toBe(dirty);
+    expect(memory.count(frame)).toBe(1);
+    expect(
+      memory.bytes.subarray(frameStart(frame), frameStart(frame) + PAGE_SIZE).every((b) => b === 0),
+    ).toBe(true);
+    const words = memory.metadata(frame) / 4;
+    expect([...memory.words.subarray(words, words + 4)]).toEqual([1, 2, 0, 3]);
+    expect(memory.audit()).toEqual([]);
+  });
+
   test("metadata of neighbours, and of the last frame, lies in the slots' own frames", () => {
     const memory = makeMemory();
     const frames = allocateAll(memory);
@@ -245,6 +261,12 @@ describe('failAllocation', () => {
     expect(memory.freeFrames).toBe(free);
     memory.allocate(Usage.Frame);
     expect(memory.audit()).toEqual([]);
+  });
+
+  test.each([-1, 1.5, NaN, Infinity])('of number %d makes no sense, and scripts nothing', (n) => {
+    const memory = makeMemory();
+    expect(() => memory.failAllocation(n)).toThrow(InvalidArgument);
+    memory.allocate(Usage.Frame);
   });
 
   test('is taken back by 0', () => {

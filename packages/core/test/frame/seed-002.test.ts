@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import {
   DynPage,
   FrameMeta,
+  type FrameNumber,
   frameNumber,
   frameStart,
   KernelStackMeta,
@@ -21,10 +22,16 @@ import { expectRefusal, makeMemory, plantCount } from './state.js';
 const PLACE = physAddr(20 * PAGE_SIZE);
 
 describe('002.1: metadata is written before the page is published', () => {
-  const METADATA = { owner: 0x1111, index: 0x2222, entries: 0x3333, level: 0x4444 };
-  const WORDS = Object.values(METADATA);
+  const METADATA = { owner: 0x1111, index: 0x2222 };
+  const ZEROS = [0, 0, 0, 0];
 
+  const plain = (memory: PhysicalMemory, frame: FrameNumber): Disposable => ({
+    [Symbol.dispose]: () => memory.release(frame),
+  });
   const makers: Record<string, (memory: PhysicalMemory) => Disposable> = {
+    allocate: (memory) => plain(memory, memory.allocate(Usage.PageTable)),
+    'allocate with metadata': (memory) =>
+      plain(memory, memory.allocate(Usage.PageTable, { metadata: [0x1111, 0x2222], content: 'zeros' })),
     'Page.fromUnused': (memory) => Page.fromUnused(memory, PLACE, PageTableMeta, METADATA),
     'Page.allocate': (memory) => Page.allocate(memory, PageTableMeta, METADATA),
     'UniquePage.allocate': (memory) => UniquePage.allocate(memory, PageTableMeta, METADATA),
@@ -33,8 +40,19 @@ describe('002.1: metadata is written before the page is published', () => {
       Segment.allocate(memory, PageTableMeta, { frames: 3, at: frameNumber(40) }, () => METADATA),
   };
 
-  test.each(Object.entries(makers))('by %s: whoever sees a count sees usage and metadata', (_, make) => {
+  /** Every frame has had an owner, who has left its metadata in the slot. */
+  const leaveMetadata = (memory: PhysicalMemory): void => {
+    const frames = Array.from({ length: memory.freeFrames }, () => memory.allocate(Usage.Frame));
+    for (const frame of frames) {
+      const metadata = memory.metadata(frame) / 4;
+      memory.words.fill(0xdead, metadata, metadata + 4);
+      memory.release(frame);
+    }
+  };
+
+  test.each(Object.entries(makers))('by %s: whoever sees a count sees usage and metadata', (name, make) => {
     const memory = makeMemory({ threads: 'shared' });
+    leaveMetadata(memory);
     const slots = memory.metadata(frameNumber(0)) - SLOT_METADATA;
     /** What another thread that reads a slot at this moment finds there. */
     const seen: unknown[] = [];
@@ -78,7 +96,8 @@ describe('002.1: metadata is written before the page is published', () => {
       vi.restoreAllMocks();
     }
     expect(seen.length).toBeGreaterThan(0);
-    for (const each of seen) expect(each).toEqual([Usage.PageTable, WORDS]);
+    const words = name === 'allocate' ? ZEROS : [0x1111, 0x2222, 0, 0];
+    for (const each of seen) expect(each).toEqual([Usage.PageTable, words]);
     expect(memory.audit()).toEqual([]);
   });
 });
@@ -111,10 +130,10 @@ describe('002.3: a raw reference is restored once, as what it is, and a leaked o
     'a wrong usage and a second restore are refused, checking %s',
     (checking) => {
       const memory = makeMemory({ checking });
-      const raw = Page.fromUnused(memory, PLACE, PageTableMeta, { level: 1 }).intoRaw();
+      const raw = Page.fromUnused(memory, PLACE, PageTableMeta, { index: 1 }).intoRaw();
       expectRefusal(memory, () => Page.fromRaw(memory, raw, FrameMeta), 'EINVAL', 'is PageTable, not Frame');
       using page = Page.fromRaw(memory, raw, PageTableMeta);
-      expect(page.metadata.level).toBe(1);
+      expect(page.metadata.index).toBe(1);
       expectRefusal(memory, () => Page.fromRaw(memory, raw, PageTableMeta), 'EINVAL', 'restored already');
       expectRefusal(memory, () => DynPage.fromRaw(memory, raw), 'EINVAL', 'restored already');
     },

@@ -1,7 +1,7 @@
 /**
  * RAM that several threads use at once: real ones (shared-worker.mjs, which runs the built library).
  */
-import { existsSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import {
@@ -15,9 +15,11 @@ import {
   type PhysAddr,
   physAddr,
   PhysicalMemory,
+  Segment,
+  UniquePage,
   Usage,
 } from '../../src/frame/index.js';
-import { joinedBlocks, stateOf } from './state.js';
+import { expectRefusal, joinedBlocks, stateOf } from './state.js';
 
 const SIZE_BYTES = 2 * 2 ** 20;
 const makeShared = (options: { reserveFrames?: number; checking?: 'on' } = {}): PhysicalMemory =>
@@ -71,14 +73,24 @@ const runWorkers = async ({ memory, kind, workers, operations, raws = () => [] }
   return { answers, destroyed: new Int32Array(destroyed), owners: new Int32Array(owners) };
 };
 
-test('the library that the workers run is built', () => {
-  const built = new URL('../../dist/frame/index.js', import.meta.url);
-  expect(existsSync(built), 'npm test builds it before it runs this').toBe(true);
+test('the library that the workers run is built, from the sources as they are', () => {
+  const sources = new URL('../../src/frame/', import.meta.url);
+  // tsc -b writes it whenever it finds anything to build.
+  const built = statSync(new URL('../../dist/.tsbuildinfo', import.meta.url), { throwIfNoEntry: false });
+  expect(built, 'there is no packages/core/dist: npm test builds it before it runs this').toBeDefined();
+  const newer = readdirSync(sources).filter(
+    (name) => statSync(new URL(name, sources)).mtimeMs > built!.mtimeMs,
+  );
+  expect(newer, 'the workers would run stale code: build packages/core/dist first (npm run build)').toEqual(
+    [],
+  );
 });
 
 describe('threads that use the same RAM', () => {
   test('clone and drop handles to the same pages, and post references: none is lost, none freed twice', async () => {
     const memory = makeShared();
+    let ended = 0;
+    memory.setDestructor(Usage.Frame, () => ended++);
     const before = memory.statistics();
     const pages = Array.from({ length: 5 }, (_, index) => Page.allocate(memory, FrameMeta, { index }));
     const raws = Array.from({ length: WORKERS }, () => pages.map((page) => page.clone().intoRaw()));
@@ -100,6 +112,7 @@ describe('threads that use the same RAM', () => {
     );
     expect(destroyed.every((times) => times === 0)).toBe(true);
     for (const page of pages) page.close();
+    expect(ended).toBe(5);
     expect(memory.audit()).toEqual([]);
     joinedBlocks(memory);
     expect(memory.statistics()).toEqual(before);
@@ -168,6 +181,95 @@ describe('threads that use the same RAM', () => {
   });
 });
 
+describe('a thread without what another wants done at a frame’s end', () => {
+  const makeTwo = () => {
+    const memory = makeShared();
+    const deaths: string[] = [];
+    memory.setDestructor(Usage.Frame, (frame) => deaths.push(`here ${frame}`));
+    return { memory, other: new PhysicalMemory(memory.share()), deaths };
+  };
+  /** How the other thread comes to have the only reference, and drops it. */
+  const drops: Record<string, (memory: PhysicalMemory, other: PhysicalMemory) => () => void> = {
+    'by number': (memory, other) => {
+      const frame = memory.allocate(Usage.Frame);
+      return () => other.release(frame);
+    },
+    'a page': (memory, other) => {
+      const page = Page.fromRaw(other, Page.allocate(memory, FrameMeta).intoRaw(), FrameMeta);
+      return () => page.close();
+    },
+    'a unique page': (_, other) => {
+      const page = UniquePage.allocate(other, FrameMeta);
+      return () => page.close();
+    },
+    'a segment': (_, other) => {
+      const segment = Segment.allocate(other, FrameMeta, { frames: 1 });
+      return () => segment.close();
+    },
+  };
+
+  test.each(Object.entries(drops))('is refused the last drop until it names a destructor: %s', (_, make) => {
+    const { memory, other, deaths } = makeTwo();
+    const drop = make(memory, other);
+    expectRefusal(
+      other,
+      drop,
+      'EBUSY',
+      /^last release of frame 0x\w+: Frame has a destructor in another thread/,
+    );
+    expectRefusal(other, drop, 'EBUSY', 'setDestructor');
+    expect(memory.statistics().byUsage.Frame).toBe(1);
+    other.setDestructor(Usage.Frame, () => deaths.push('there'));
+    drop();
+    expect(deaths).toEqual(['there']);
+    expect(memory.statistics().byUsage.Frame).toBe(0);
+    expect(memory.audit()).toEqual([]);
+  });
+
+  test('may drop references that are not the last, and frames of other usages', () => {
+    const { memory, other, deaths } = makeTwo();
+    const frame = memory.allocate(Usage.Frame);
+    other.retain(frame);
+    other.release(frame);
+    other.release(other.allocate(Usage.KernelStack));
+    memory.release(frame);
+    expect(deaths).toEqual([`here ${frame}`]);
+  });
+
+  test('keeps of a segment what it may not drop, and drops it when closed again', () => {
+    const { memory, other, deaths } = makeTwo();
+    const segment = Segment.allocate(other, FrameMeta, { frames: 3 });
+    const middle = frameNumber(segment.address / PAGE_SIZE + 1);
+    memory.retain(middle);
+    expect(() => segment.close()).toThrow('setDestructor');
+    expect(memory.statistics().byUsage.Frame).toBe(3);
+    expect([0, 1, 2].map((index) => memory.slots.handles(frameNumber(middle - 1 + index)))).toEqual([
+      1, 0, 1,
+    ]);
+    other.setDestructor(Usage.Frame, (frame) => deaths.push(`there ${frame}`));
+    segment.close();
+    segment.close();
+    memory.release(middle);
+    expect(deaths).toEqual([`there ${middle - 1}`, `there ${middle + 1}`, `here ${middle}`]);
+    expect(memory.audit()).toEqual([]);
+  });
+
+  test('is refused the last drop of a watched frame until it names a watcher', () => {
+    const memory = makeShared();
+    const other = new PhysicalMemory(memory.share());
+    const freed: number[] = [];
+    const watcher = { frameWritten: () => undefined, frameFreed: (frame: number) => void freed.push(frame) };
+    memory.setWatcher(watcher);
+    const frame = memory.allocate(Usage.Frame);
+    memory.watch(frame);
+    expectRefusal(other, () => other.release(frame), 'EBUSY', /another thread watches it; .*setWatcher/);
+    other.setWatcher(watcher);
+    other.release(frame);
+    expect(freed).toEqual([frame]);
+    expect(memory.audit()).toEqual([]);
+  });
+});
+
 describe('share', () => {
   test('gives what a second PhysicalMemory is made with: the same frames, counts and statistics', () => {
     const memory = makeShared();
@@ -190,7 +292,7 @@ describe('share', () => {
     const other = new PhysicalMemory(memory.share());
     while (memory.freeFrames > 5) memory.allocate(Usage.Frame);
     expect(() => other.allocate(Usage.Frame)).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
-    const frame = other.allocate(Usage.Frame, 'reserve');
+    const frame = other.allocate(Usage.Frame, { allocationClass: 'reserve' });
     other.release(frame);
     expect(other.bytes[frame * PAGE_SIZE]).toBe(0x5a);
     expect(other.ledger).toBeDefined();

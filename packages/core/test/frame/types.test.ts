@@ -8,7 +8,7 @@ import {
   Page,
   PageTableMeta,
   physAddr,
-  type Segment,
+  Segment,
   UniquePage,
   Usage,
 } from '../../src/frame/index.js';
@@ -16,10 +16,11 @@ import { makeMemory } from './state.js';
 
 test('metadata is that of the page’s usage, and of no other', () => {
   const memory = makeMemory();
-  using table = Page.allocate(memory, PageTableMeta, { entries: 3 });
-  using frame = Page.allocate(memory, FrameMeta, { readShares: 2 });
+  using table = Page.allocate(memory, PageTableMeta, { index: 3 });
+  using frame = Page.allocate(memory, FrameMeta, { index: 2 });
   using kernel = Page.allocate(memory, KernelMeta);
-  expect([table.metadata.entries, frame.metadata.readShares]).toEqual([3, 2]);
+  expect([table.metadata.index, frame.metadata.index]).toEqual([3, 2]);
+  expect([table.metadata.entries, frame.metadata.readShares]).toEqual([0, 0]);
   // @ts-expect-error: a page table is not shared as frames are.
   expect(table.metadata.readShares).toBeUndefined();
   // @ts-expect-error: a frame of ordinary memory has no entries.
@@ -55,7 +56,7 @@ test('initial metadata of another usage, or of another type, does not compile', 
   expect(() => Page.fromUnused(memory, place, FrameMeta, { level: 1 })).toThrow('level');
   // @ts-expect-error: a table has no shares.
   expect(() => Page.allocate(memory, PageTableMeta, { writeShares: 1 })).toThrow('writeShares');
-  // The kernel's pages have none: `{}` takes whatever is given as a type, and so it is refused when it runs.
+  // @ts-expect-error: the kernel's pages have none.
   expect(() => UniquePage.allocate(memory, KernelMeta, { owner: 1 })).toThrow('owner');
   // @ts-expect-error: metadata are numbers.
   expect(() => Page.allocate(memory, FrameMeta, { owner: 'me' })).toThrow('owner');
@@ -63,6 +64,21 @@ test('initial metadata of another usage, or of another type, does not compile', 
   // @ts-expect-error: nor can it be set later.
   expect(() => unique.setMetadata({ entries: 1 })).toThrow('entries');
   expect(memory.statistics().byUsage).toMatchObject({ Frame: 1, PageTable: 0, Kernel: 0 });
+});
+
+test('metadata that the layers above keep is read, and given or set by nobody else', () => {
+  const memory = makeMemory();
+  // @ts-expect-error: shares are counted by the page tables.
+  expect(() => Page.allocate(memory, FrameMeta, { readShares: 1 })).toThrow('readShares');
+  // @ts-expect-error: a table's level is its tree's to say.
+  expect(() => Page.allocate(memory, PageTableMeta, { level: 1 })).toThrow('level');
+  // @ts-expect-error: and so for the pages of a segment.
+  expect(() => Segment.allocate(memory, PageTableMeta, { frames: 1 }, () => ({ entries: 1 }))).toThrow(
+    'entries',
+  );
+  using unique = UniquePage.allocate(memory, FrameMeta);
+  // @ts-expect-error: nor can they be set later.
+  expect(() => unique.setMetadata({ writeShares: 1 })).toThrow('writeShares');
 });
 
 test('pages of one usage do not go for pages of another', () => {

@@ -9,10 +9,10 @@ import {
   PAGE_SIZE,
   physAddr,
   PhysicalMemory,
+  type PhysicalMemoryOptions,
   type Vpn,
   vpn,
 } from '../../src/frame/index.js';
-import type { AllocatableUsage } from '../../src/frame/index.js';
 import { MAX_PAGES, pteFrame, type Sv39Options, Tlb, TLB_BYTES } from '../../src/paging/index.js';
 import { type AddressSpace, formatMapping, VirtualMemory } from '../../src/space/index.js';
 
@@ -20,13 +20,20 @@ const TLB_START = physAddr(PAGE_SIZE);
 /** Frames of a world that are the hart's: its registers' and the TLB's. */
 export const RESERVED_BYTES = TLB_START + TLB_BYTES;
 
-/** RAM that counts how often a frame was asked for, refusals included. */
+/** RAM that counts how often frames were asked for, in whatever way, refusals included. */
 export class CountingMemory extends PhysicalMemory {
   allocations = 0;
 
-  override allocate(usage: AllocatableUsage): FrameNumber {
-    this.allocations++;
-    return super.allocate(usage);
+  constructor(options: PhysicalMemoryOptions) {
+    super(options);
+    this.failAllocationsWhen(undefined);
+  }
+
+  override failAllocationsWhen(decide: (() => boolean) | undefined): void {
+    super.failAllocationsWhen(() => {
+      this.allocations++;
+      return decide?.() ?? false;
+    });
   }
 }
 
