@@ -23,6 +23,7 @@
  */
 import {
   type FrameNumber,
+  frameNumber,
   hex,
   HolsteinError,
   NO_FRAME,
@@ -43,7 +44,7 @@ import {
   ZERO_FILLED,
 } from './fault.js';
 import type { Sharing } from './page-table-entry.js';
-import { MAX_PAGES, type PageTable } from './page-table.js';
+import { mapOwned, MAX_PAGES, type PageTable } from './page-table.js';
 import {
   type Access,
   grants,
@@ -121,7 +122,7 @@ export class CowExt<Table extends PageTable = PageTable> {
     try {
       if (grants(pte, access)) return this.#noteUse(page, pte, access);
       const breaks = access === 'write' && grants(pte, 'read') && isWritableShared(pte);
-      return breaks ? this.breakSharing(page, pte) : PROTECTION;
+      return breaks ? this.#breakSharing(page, pte) : PROTECTION;
     } catch (error) {
       if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
       throw error;
@@ -130,17 +131,22 @@ export class CowExt<Table extends PageTable = PageTable> {
 
   /**
    * Makes a page that is writable and shared private and writable: in place where its frame has no other
-   * owner, else in a copy.
+   * owner, a superpage as a whole where none of its frames has, else in a copy.
    * @param pte the page's entry.
    * @throws OutOfMemory, and then nothing has changed.
    */
-  breakSharing(page: Vpn, pte: number): FaultOutcome {
+  #breakSharing(page: Vpn, pte: number): FaultOutcome {
     const shared = pteFrame(pte);
     // The write that is made again must not fault for want of A and D.
     const used = this.table.updates === 'fault' ? usedBits('write') : 0;
     const flags = (pte & PTE_FLAGS & ~PTE_COW) | PTE_W | used;
     if (this.memory.count(shared) === 1) {
-      this.table.replace(page, makePte(shared, flags));
+      const pages = this.table.leafPages(page);
+      if (pages > 1 && this.#isSoleOwner(page, shared, pages)) {
+        this.table.protectLeaf(vpn(page - (page % pages)), flags);
+      } else {
+        this.table.replace(page, makePte(shared, flags));
+      }
       return REUSED;
     }
     const own = this.memory.allocate(Usage.Frame);
@@ -161,9 +167,8 @@ export class CowExt<Table extends PageTable = PageTable> {
    * Shares every page with a table that maps none of them, as a fork does: both sides name the same
    * frames, and what could be written becomes writable and shared on both.
    *
-   * This table is touched only when nothing can fail any more: the first pass builds the other, the
-   * second takes W away here and flushes what could be written. Shares cannot overflow in the second, for
-   * references, of which every entry has one, did not in the first.
+   * This table is touched only when nothing can fail for want of memory: the first pass builds the other,
+   * the second takes W away here and flushes what could be written.
    * @returns how many pages are shared that do not name the zero frame.
    * @throws as `PageTable.map`; both tables are then as they were.
    */
@@ -175,27 +180,27 @@ export class CowExt<Table extends PageTable = PageTable> {
       for (; page !== -1; page = this.table.nextMapped(page + 1, end)) {
         const pte = this.table.entry(vpn(page));
         const frame = pteFrame(pte);
-        this.#mapRetained(other, vpn(page), frame, sharedPte(pte) & PTE_FLAGS);
+        this.memory.retain(frame);
+        mapOwned(other, vpn(page), frame, sharedPte(pte) & PTE_FLAGS);
         if (frame !== this.#zeroFrame) shared++;
       }
+      this.table.shareWrites(start, end);
     } catch (error) {
-      for (const mapped of this.table.mappedPages(start, vpn(page))) {
+      for (const mapped of this.table.mappedPages(start, page === -1 ? end : vpn(page))) {
         this.memory.release(pteFrame(other.unmap(mapped)));
       }
       throw error;
     }
-    this.table.shareWrites(start, end);
     return shared;
   }
 
-  #mapRetained(other: PageTable, page: Vpn, frame: FrameNumber, flags: number): void {
-    this.memory.retain(frame);
-    try {
-      other.map(page, frame, flags);
-    } catch (error) {
-      this.memory.release(frame);
-      throw error;
+  /** Whether the superpage of `pages` pages that maps `page` to `frame` owns each of its frames alone. */
+  #isSoleOwner(page: Vpn, frame: FrameNumber, pages: number): boolean {
+    const first = frame - (page % pages);
+    for (let index = 0; index < pages; index++) {
+      if (this.memory.count(frameNumber(first + index)) !== 1) return false;
     }
+    return true;
   }
 
   /** An access that the entry grants faults only for want of A or D (Svade): the kernel sets them. */

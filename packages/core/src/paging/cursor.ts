@@ -7,6 +7,7 @@
  * Superpages that lie wholly in what is changed stay whole; those on its edge are split first.
  */
 import { type FrameNumber, hex, InvalidArgument, type Vpn, vpn } from '../frame/index.js';
+import { FirstError } from './first-error.js';
 import type { PageTable } from './page-table.js';
 import { PTE_FLAGS, pteFrame } from './pte.js';
 
@@ -78,18 +79,30 @@ export class PageCursor {
    * Unmaps `lengthPages` pages from the cursor on, drops their references after one flush, and goes past
    * them. What is not mapped is passed over.
    * @returns how many pages were mapped.
-   * @throws OutOfMemory where a superpage on the edge can't be split; nothing has changed then.
+   * @throws OutOfMemory where a superpage on the edge can't be split; nothing has changed then. What the
+   *   first destructor that failed threw; all is unmapped then.
    */
   unmap(lengthPages = this.end - this.#page): number {
     const end = this.#endAfter(lengthPages);
     this.#table.isolate(this.#page, end);
-    using batch = this.#table.batch();
+    const batch = this.#table.batch();
+    const first = new FirstError();
     let unmapped = 0;
     for (const { page, pages } of this.#leaves(end)) {
-      batch.release(pteFrame(this.#table.unmapLeaf(page, batch)), pages);
       unmapped += pages;
+      try {
+        batch.release(pteFrame(this.#table.unmapLeaf(page, batch)), pages);
+      } catch (error) {
+        first.note(error);
+      }
     }
     this.#page = end;
+    try {
+      batch.flush();
+    } catch (error) {
+      first.note(error);
+    }
+    first.rethrow();
     return unmapped;
   }
 

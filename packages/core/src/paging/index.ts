@@ -19,9 +19,10 @@ export {
   ZERO_FILLED,
   ZERO_MAPPED,
 } from './fault.js';
+export { FirstError } from './first-error.js';
 export { MockPageTable, type PageFaultHandler } from './mock-page-table.js';
 export { PageTableEntry, type Sharing } from './page-table-entry.js';
-export { MAX_PAGES, MAXVA, type PageTable, type UsedBitUpdates } from './page-table.js';
+export { mapOwned, MAX_PAGES, MAXVA, type PageTable, type UsedBitUpdates } from './page-table.js';
 export * from './pte.js';
 export { readShares, writeShares } from './shares.js';
 export { staleLines } from './stale-lines.js';

@@ -25,19 +25,17 @@ import {
 } from '../frame/index.js';
 import { PageCursor } from './cursor.js';
 import type { FaultOutcome } from './fault.js';
+import { FirstError } from './first-error.js';
 import { PageTableEntry } from './page-table-entry.js';
-import { checkFrame, checkPage, MAX_PAGES, type PageTable } from './page-table.js';
 import {
-  type Access,
-  grants,
-  makePte,
-  PTE_FLAGS,
-  PTE_RIGHTS,
-  PTE_V,
-  pteFrame,
-  sharedPte,
-  usedBits,
-} from './pte.js';
+  checkFrame,
+  checkLeaf,
+  checkPage,
+  checkReplacement,
+  MAX_PAGES,
+  type PageTable,
+} from './page-table.js';
+import { type Access, grants, makePte, PTE_V, pteFrame, sharedPte, usedBits } from './pte.js';
 import { moveShares } from './shares.js';
 import { TlbBatch } from './tlb-batch.js';
 
@@ -74,9 +72,9 @@ export class MockPageTable implements PageTable {
     checkPage(page);
     checkFrame(this.memory, frame);
     if (this.#closed) throw new InvalidArgument(`mapping ${hex(page)}: the table is closed`);
-    if ((flags & PTE_RIGHTS) === 0) throw new InvalidArgument(`mapping ${hex(page)}: a leaf needs R, W or X`);
+    checkLeaf(page, flags);
     if (this.#entries.has(page)) throw new HolsteinError('EEXIST', `page ${hex(page)} is mapped already`);
-    const pte = makePte(frame, (flags & PTE_FLAGS) | PTE_V);
+    const pte = makePte(frame, flags | PTE_V);
     moveShares(this.memory, 0, pte);
     this.#entries.set(page, pte);
   }
@@ -90,18 +88,18 @@ export class MockPageTable implements PageTable {
 
   replace(page: Vpn, pte: number): number {
     const old = this.entry(page);
-    if (old === 0) throw new HolsteinError('ENOENT', `page ${hex(page)} is not mapped`);
-    if ((pte & PTE_V) === 0 || (pte & PTE_RIGHTS) === 0) {
-      throw new InvalidArgument(`page ${hex(page)}: ${hex(pte)} is not a valid leaf entry`);
-    }
-    checkFrame(this.memory, pteFrame(pte));
+    if (old === 0) throw notMapped(page);
+    checkReplacement(this.memory, page, pte, old);
     moveShares(this.memory, old, pte);
     this.#entries.set(page, pte);
     return old;
   }
 
   protect(page: Vpn, flags: number): number {
-    return this.replace(page, makePte(pteFrame(this.entry(page)), (flags & PTE_FLAGS) | PTE_V));
+    const old = this.entry(page);
+    if (old === 0) throw notMapped(page);
+    checkLeaf(page, flags);
+    return this.replace(page, makePte(pteFrame(old), flags | PTE_V));
   }
 
   entry(page: Vpn): number {
@@ -142,7 +140,15 @@ export class MockPageTable implements PageTable {
   }
 
   shareWrites(start: Vpn, end: Vpn): void {
-    for (const page of this.mappedPages(start, end)) this.replace(page, sharedPte(this.entry(page)));
+    const changed: { readonly page: Vpn; readonly old: number }[] = [];
+    try {
+      for (const page of this.mappedPages(start, end)) {
+        changed.push({ page, old: this.replace(page, sharedPte(this.entry(page))) });
+      }
+    } catch (error) {
+      for (const { page, old } of changed) this.replace(page, old);
+      throw error;
+    }
   }
 
   leafPages(page: Vpn): number {
@@ -163,9 +169,15 @@ export class MockPageTable implements PageTable {
 
   close(): void {
     this.#closed = true;
+    const first = new FirstError();
     for (const page of this.mappedPages(vpn(0), vpn(MAX_PAGES))) {
-      this.memory.release(pteFrame(this.unmap(page)));
+      try {
+        this.memory.release(pteFrame(this.unmap(page)));
+      } catch (error) {
+        first.note(error);
+      }
     }
+    first.rethrow();
   }
 
   [Symbol.dispose](): void {
@@ -185,3 +197,6 @@ export class MockPageTable implements PageTable {
     );
   }
 }
+
+const notMapped = (page: Vpn): HolsteinError =>
+  new HolsteinError('ENOENT', `page ${hex(page)} is not mapped`);

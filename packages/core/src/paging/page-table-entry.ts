@@ -91,8 +91,8 @@ export class PageTableEntry {
     return this.#has(PTE_A);
   }
 
-  clearAccessed(): void {
-    this.#set(PTE_A, false);
+  set accessed(value: boolean) {
+    this.#set(PTE_A, value);
   }
 
   /** Written since it was last cleared. */
@@ -100,8 +100,8 @@ export class PageTableEntry {
     return this.#has(PTE_D);
   }
 
-  clearDirty(): void {
-    this.#set(PTE_D, false);
+  set dirty(value: boolean) {
+    this.#set(PTE_D, value);
   }
 
   /** The frame that the page is mapped to. @throws HolsteinError ENOENT where it is not mapped. */

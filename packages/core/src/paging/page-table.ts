@@ -12,10 +12,18 @@
  *
  * `entry`, `replace`, `unmap` and `protect` are about one page of 4096 bytes, superpage or not.
  */
-import { hex, InvalidArgument, type FrameNumber, type PhysicalMemory, type Vpn } from '../frame/index.js';
+import {
+  type FrameNumber,
+  frameNumber,
+  hex,
+  InvalidArgument,
+  type PhysicalMemory,
+  usageName,
+  type Vpn,
+} from '../frame/index.js';
 import type { PageCursor } from './cursor.js';
 import type { PageTableEntry } from './page-table-entry.js';
-import type { Access } from './pte.js';
+import { type Access, PTE_FLAGS, PTE_R, PTE_RIGHTS, PTE_SHARED, PTE_V, PTE_W, pteFrame } from './pte.js';
 import type { TlbBatch } from './tlb-batch.js';
 
 /** One more than the highest address of the user half of Sv39 (xv6's MAXVA): 2^38. */
@@ -36,15 +44,16 @@ export interface PageTable extends Disposable {
    * @param flags PTE bits other than V and the frame.
    * @throws HolsteinError EEXIST where the page is mapped; OutOfMemory where a table is wanting;
    *   HolsteinError EOVERFLOW where the frame's shares cannot be counted; InvalidArgument for a page
-   *   beyond MAXVA, flags without rights, a frame that can't be, or a table that is closed. The table is
-   *   then as it was, and the reference still the caller's.
+   *   beyond MAXVA, flags that make no leaf (`checkLeaf`), a frame that is free, reserved or not in RAM, or
+   *   a table that is closed. The table is then as it was, and the reference still the caller's.
    */
   map(page: Vpn, frame: FrameNumber, flags: number): void;
 
   /**
    * Takes a page's mapping away.
    * @returns the entry that was there, whose frame's reference is now the caller's; 0 where there was none.
-   * @throws OutOfMemory where a superpage has to be split, and then nothing has changed.
+   * @throws OutOfMemory where a superpage has to be split, and then nothing has changed; what a page table's
+   *   destructor throws, and then the page is unmapped and its reference dropped.
    */
   unmap(page: Vpn): number;
 
@@ -87,7 +96,8 @@ export interface PageTable extends Disposable {
 
   /**
    * Takes the right to write from a range that is about to be shared: every W becomes COW, one flush follows.
-   * @throws OutOfMemory where a superpage on the range's edge can't be split; nothing has changed then.
+   * @throws OutOfMemory where a superpage on the range's edge can't be split; EOVERFLOW and InvalidArgument
+   *   where a frame's shares cannot be counted. Nothing has changed then.
    */
   shareWrites(start: Vpn, end: Vpn): void;
 
@@ -107,13 +117,17 @@ export interface PageTable extends Disposable {
   /**
    * Takes the leaf entry away that begins with `page`, superpage or not.
    * @returns it; the references to all frames that it covers are now the caller's.
+   * @throws as `unmap`, but nothing is split.
    */
   unmapLeaf(page: Vpn, batch?: TlbBatch): number;
 
-  /** Changes the flags of the leaf entry that begins with `page`. @returns the old entry. */
+  /** Changes the flags of the leaf entry that begins with `page`. @returns the old entry. @throws as `replace` */
   protectLeaf(page: Vpn, flags: number, batch?: TlbBatch): number;
 
-  /** Drops every reference and every table. Closing twice does nothing. */
+  /**
+   * Drops every reference and every table. Closing twice does nothing.
+   * @throws what the first destructor that failed threw; the table is closed all the same.
+   */
   close(): void;
 }
 
@@ -124,9 +138,60 @@ export const checkPage = (page: Vpn): void => {
   }
 };
 
-/** @throws InvalidArgument where `frames` frames from `frame` on are not all in RAM. */
+/** @throws InvalidArgument where `frames` frames from `frame` on are not all in RAM, in use, and someone's to map. */
 export const checkFrame = (memory: PhysicalMemory, frame: FrameNumber, frames = 1): void => {
-  if (!Number.isInteger(frame) || frame < 0 || frame + frames > memory.totalFrames) {
+  if (frame >>> 0 !== frame || frame + frames > memory.totalFrames) {
     throw new InvalidArgument(`there is no frame ${hex(frame)} (RAM has ${memory.totalFrames})`);
+  }
+  if (frame < memory.firstAllocatable) {
+    throw new InvalidArgument(`frame ${hex(frame)} is ${usageName(memory.usage(frame))}: it is never mapped`);
+  }
+  for (let index = 0; index < frames; index++) {
+    if (memory.count(frameNumber(frame + index)) > 0) continue;
+    throw new InvalidArgument(`frame ${hex(frame + index)} is free`);
+  }
+};
+
+/** @throws InvalidArgument where flags make no leaf entry: no page table here ever holds others. */
+export const checkLeaf = (page: Vpn, flags: number): void => {
+  if (LEAF_FLAGS[flags] === 1) return;
+  throw new InvalidArgument(`page ${hex(page)}: flags ${flags} make no leaf: ${whyNoLeaf(flags)}`);
+};
+
+/** What is wrong with flags; undefined where they make a leaf. */
+const whyNoLeaf = (flags: number): string | undefined => {
+  if (flags >>> 0 !== flags || flags > PTE_FLAGS) return 'only bits 9 to 0 are flags';
+  if ((flags & PTE_RIGHTS) === 0) return 'R, W or X is wanting';
+  if ((flags & (PTE_R | PTE_W)) === PTE_W) return 'W without R is reserved';
+  if ((flags & PTE_W) !== 0 && (flags & PTE_SHARED) !== 0) return 'what is shared has no W';
+  if ((flags & PTE_SHARED) === PTE_SHARED) return 'a page is shared in the one way or the other';
+  return undefined;
+};
+
+/** By all ten flags: 1 where they make a leaf. */
+const LEAF_FLAGS = Uint8Array.from({ length: PTE_FLAGS + 1 }, (_, flags) =>
+  whyNoLeaf(flags) === undefined ? 1 : 0,
+);
+
+/** @throws InvalidArgument where `pte` is no entry that may stand in the place of `old`. */
+export const checkReplacement = (memory: PhysicalMemory, page: Vpn, pte: number, old: number): void => {
+  if (pte >>> 0 !== pte || (pte & PTE_V) === 0) {
+    throw new InvalidArgument(`page ${hex(page)}: ${hex(pte)} is not a valid entry`);
+  }
+  checkLeaf(page, pte & PTE_FLAGS);
+  // What is mapped already has been checked.
+  if (pteFrame(pte) !== pteFrame(old)) checkFrame(memory, pteFrame(pte));
+};
+
+/**
+ * Maps a page to a frame whose reference is the caller's: the table's now, or dropped where it refuses.
+ * @throws as `PageTable.map`.
+ */
+export const mapOwned = (table: PageTable, page: Vpn, frame: FrameNumber, flags: number): void => {
+  try {
+    table.map(page, frame, flags);
+  } catch (error) {
+    table.memory.release(frame);
+    throw error;
   }
 };

@@ -7,6 +7,8 @@
  * shared entry has no row that could be left behind. Every entry owns a reference to its frame, so a
  * count of shares is never above the frame's count of references.
  *
+ * Where threads share RAM, every change of a count is one compare-and-exchange; no thread looks at both.
+ *
  * Only frames of usage Frame and Kernel have the two counts; no other may be marked shared.
  */
 import {
@@ -22,7 +24,7 @@ import {
   Usage,
   usageName,
 } from '../frame/index.js';
-import { PTE_COW, PTE_READONLY_SHARED, PTE_SHARED, pteFrame } from './pte.js';
+import { PTE_COW, PTE_SHARED, pteFrame } from './pte.js';
 
 const MAX_SHARES = 0xffff_ffff;
 
@@ -70,36 +72,54 @@ const hasShares = (memory: PhysicalMemory, frame: FrameNumber): boolean => {
   return usage === Usage.Frame || usage === Usage.Kernel;
 };
 
-const add = (memory: PhysicalMemory, frame: FrameNumber, marks: number): void => {
+/** Counts one mark more of a frame. @param mark PTE_COW or PTE_READONLY_SHARED: no leaf has both. */
+const add = (memory: PhysicalMemory, frame: FrameNumber, mark: number): void => {
   if (!hasShares(memory, frame)) {
     throw new InvalidArgument(`frame ${hex(frame)} is ${usageName(memory.usage(frame))}: it is never shared`);
   }
   const { words } = memory;
-  const metadata = memory.metadata(frame);
-  const read = (metadata + METADATA_READ_SHARES) >>> 2;
-  const write = (metadata + METADATA_WRITE_SHARES) >>> 2;
-  const reads = words[read]! + ((marks & PTE_READONLY_SHARED) === 0 ? 0 : 1);
-  const writes = words[write]! + ((marks & PTE_COW) === 0 ? 0 : 1);
-  if (reads > MAX_SHARES || writes > MAX_SHARES) {
-    throw new HolsteinError('EOVERFLOW', `frame ${hex(frame)} is shared 2^32 - 1 times already`);
+  const index = wordOf(memory, frame, fieldOf(mark));
+  for (;;) {
+    const count = words[index]!;
+    if (count === MAX_SHARES) {
+      throw new HolsteinError('EOVERFLOW', `frame ${hex(frame)} is shared 2^32 - 1 times already`);
+    }
+    if (exchange(words, index, count, count + 1)) return;
   }
-  words[read] = reads;
-  words[write] = writes;
 };
 
-const subtract = (memory: PhysicalMemory, frame: FrameNumber, marks: number): void => {
+const subtract = (memory: PhysicalMemory, frame: FrameNumber, mark: number): void => {
   const { words } = memory;
-  const metadata = memory.metadata(frame);
-  const read = (metadata + METADATA_READ_SHARES) >>> 2;
-  const write = (metadata + METADATA_WRITE_SHARES) >>> 2;
-  const reads = words[read]! - ((marks & PTE_READONLY_SHARED) === 0 ? 0 : 1);
-  const writes = words[write]! - ((marks & PTE_COW) === 0 ? 0 : 1);
-  if (reads < 0 || writes < 0) {
-    throw new FrameReferenceError('EINVAL', `frame ${hex(frame)} counts fewer shares than entries have`);
+  const index = wordOf(memory, frame, fieldOf(mark));
+  for (;;) {
+    const count = words[index]!;
+    if (count === 0) {
+      throw new FrameReferenceError('EINVAL', `frame ${hex(frame)} counts fewer shares than entries have`);
+    }
+    if (exchange(words, index, count, count - 1)) return;
   }
-  words[read] = reads;
-  words[write] = writes;
 };
+
+/** Changes a count from one value to another. @returns whether it had the first. Alone in its RAM a thread just writes. */
+const exchange = (words: Uint32Array, index: number, from: number, to: number): boolean => {
+  if (isShared(words)) return Atomics.compareExchange(words, index, from, to) === from;
+  words[index] = to;
+  return true;
+};
+
+const isShared = (words: Uint32Array): boolean => {
+  if (words !== lastWords) {
+    lastWords = words;
+    lastIsShared = !(words.buffer instanceof ArrayBuffer);
+  }
+  return lastIsShared;
+};
+
+/** What was answered last: to ask a RAM costs more than to count. */
+let lastWords: Uint32Array | undefined;
+let lastIsShared = false;
+
+const fieldOf = (mark: number): number => (mark === PTE_COW ? METADATA_WRITE_SHARES : METADATA_READ_SHARES);
 
 const wordOf = (memory: PhysicalMemory, frame: FrameNumber, field: number): number =>
   (memory.metadata(frame) + field) >>> 2;

@@ -24,9 +24,18 @@ import {
   vpn,
 } from '../frame/index.js';
 import { PageCursor } from './cursor.js';
+import { FirstError } from './first-error.js';
 import { PageTableEntry } from './page-table-entry.js';
-import { checkFrame, checkPage, MAX_PAGES, type PageTable, type UsedBitUpdates } from './page-table.js';
-import { type Access, makePte, PTE_FLAGS, PTE_RIGHTS, PTE_V, pteFrame, PTE_W, sharedPte } from './pte.js';
+import {
+  checkFrame,
+  checkLeaf,
+  checkPage,
+  checkReplacement,
+  MAX_PAGES,
+  type PageTable,
+  type UsedBitUpdates,
+} from './page-table.js';
+import { type Access, makePte, PTE_COW, PTE_FLAGS, PTE_V, PTE_W, pteFrame, sharedPte } from './pte.js';
 import { moveShares } from './shares.js';
 import { type Level, NO_SLOT, pagesAt, Sv39Tree } from './sv39-tree.js';
 import { ACCESS_FAULT, walk } from './sv39-walk.js';
@@ -72,9 +81,9 @@ export class Sv39PageTable implements PageTable {
       throw new InvalidArgument(`mapping ${hex(page)} to ${hex(frame)}: both are multiples of ${pages}`);
     }
     if (this.root === NO_FRAME) throw new InvalidArgument(`mapping ${hex(page)}: the table is closed`);
-    if ((flags & PTE_RIGHTS) === 0) throw new InvalidArgument(`mapping ${hex(page)}: a leaf needs R, W or X`);
+    checkLeaf(page, flags);
     const slot = this.#tree.slotForMap(page, level);
-    const pte = makePte(frame, (flags & PTE_FLAGS) | PTE_V);
+    const pte = makePte(frame, flags | PTE_V);
     try {
       moveShares(this.memory, 0, pte, pages);
     } catch (error) {
@@ -95,10 +104,7 @@ export class Sv39PageTable implements PageTable {
     const { level } = this.#tree;
     const old = slot === NO_SLOT ? 0 : this.#entryAt(slot, page);
     if (old === 0) throw notMapped(page);
-    if ((pte & PTE_V) === 0 || (pte & PTE_RIGHTS) === 0) {
-      throw new InvalidArgument(`page ${hex(page)}: ${hex(pte)} is not a valid leaf entry`);
-    }
-    checkFrame(this.memory, pteFrame(pte));
+    checkReplacement(this.memory, page, pte, old);
     moveShares(this.memory, old, pte);
     if (level > 0) this.#splitOrUndo(page, pte, old);
     this.memory.words[(level > 0 ? this.#tree.slot(page) : slot) >>> 2] = pte;
@@ -107,7 +113,10 @@ export class Sv39PageTable implements PageTable {
   }
 
   protect(page: Vpn, flags: number): number {
-    return this.replace(page, makePte(pteFrame(this.entry(page)), (flags & PTE_FLAGS) | PTE_V));
+    const old = this.entry(page);
+    if (old === 0) throw notMapped(page);
+    checkLeaf(page, flags);
+    return this.replace(page, makePte(pteFrame(old), flags | PTE_V));
   }
 
   entry(page: Vpn): number {
@@ -163,17 +172,27 @@ export class Sv39PageTable implements PageTable {
   }
 
   shareWrites(start: Vpn, end: Vpn): void {
-    this.isolate(start, end);
-    for (let page = this.nextMapped(start, end); page !== -1;) {
-      const slot = this.#tree.found;
-      const pages = pagesAt(this.#tree.level);
-      const pte = this.memory.words[slot >>> 2]!;
-      if ((pte & PTE_W) !== 0) {
-        const shared = sharedPte(pte) >>> 0;
-        moveShares(this.memory, pte, shared, pages);
-        this.memory.words[slot >>> 2] = shared;
+    const undoIsolate = this.isolate(start, end);
+    const changed: number[] = [];
+    try {
+      for (let page = this.nextMapped(start, end); page !== -1;) {
+        const slot = this.#tree.found;
+        const pages = pagesAt(this.#tree.level);
+        const pte = this.memory.words[slot >>> 2]!;
+        if ((pte & PTE_W) !== 0) {
+          const shared = sharedPte(pte) >>> 0;
+          moveShares(this.memory, pte, shared, pages);
+          this.memory.words[slot >>> 2] = shared;
+          changed.push(page);
+        }
+        page = this.nextMapped(page + pages, end);
       }
-      page = this.nextMapped(page + pages, end);
+    } catch (error) {
+      for (const page of changed.map(vpn)) {
+        this.protectLeaf(page, (this.entry(page) & PTE_FLAGS & ~PTE_COW) | PTE_W);
+      }
+      undoIsolate();
+      throw error;
     }
     this.tlb.flushWrites(this.tlbContext);
   }
@@ -200,6 +219,7 @@ export class Sv39PageTable implements PageTable {
   }
 
   isolate(start: Vpn, end: Vpn): () => void {
+    if (start >= end) return () => {};
     const levels: number[] = [];
     const undo = (): void => {
       // The last first: both edges may lie in one gigapage.
@@ -223,18 +243,19 @@ export class Sv39PageTable implements PageTable {
     const pages = pagesAt(this.#tree.level);
     const pte = this.memory.words[slot >>> 2]!;
     moveShares(this.memory, pte, 0, pages);
-    this.#tree.clear(slot, page);
+    const tableIsEmpty = this.#tree.clear(slot);
     this.#forget(page, pages, batch);
+    if (tableIsEmpty) this.#freeTablesOf(page, pte, pages, batch);
     return pte;
   }
 
   protectLeaf(page: Vpn, flags: number, batch?: TlbBatch): number {
     const slot = this.#leafSlot(page);
     if (slot === NO_SLOT) throw notMapped(page);
-    if ((flags & PTE_RIGHTS) === 0) throw new InvalidArgument(`page ${hex(page)} would have no right left`);
+    checkLeaf(page, flags);
     const pages = pagesAt(this.#tree.level);
     const old = this.memory.words[slot >>> 2]!;
-    const pte = makePte(pteFrame(old), (flags & PTE_FLAGS) | PTE_V);
+    const pte = makePte(pteFrame(old), flags | PTE_V);
     moveShares(this.memory, old, pte, pages);
     this.memory.words[slot >>> 2] = pte;
     this.#forget(page, pages, batch);
@@ -249,11 +270,15 @@ export class Sv39PageTable implements PageTable {
   close(): void {
     if (this.root === NO_FRAME) return;
     this.tlb.flushSpace(this.tlbContext);
+    const first = new FirstError();
     this.#tree.close((pte, pages) => {
-      moveShares(this.memory, pte, 0, pages);
-      const first = pteFrame(pte);
-      for (let index = 0; index < pages; index++) this.memory.release(frameNumber(first + index));
-    });
+      try {
+        moveShares(this.memory, pte, 0, pages);
+      } finally {
+        this.#releaseRun(pte, pages, first);
+      }
+    }, first);
+    first.rethrow();
   }
 
   [Symbol.dispose](): void {
@@ -293,6 +318,34 @@ export class Sv39PageTable implements PageTable {
     } catch (error) {
       moveShares(this.memory, pte, old);
       throw error;
+    }
+  }
+
+  /**
+   * Frees the tables that were the way to a page, when all else is done. Where a destructor of theirs throws,
+   * nobody hears of the entry any more: its references are dropped, as a caller would have done.
+   */
+  #freeTablesOf(page: Vpn, pte: number, pages: number, batch: TlbBatch | undefined): void {
+    const first = new FirstError();
+    try {
+      this.#tree.freeEmptyTables(page);
+    } catch (error) {
+      first.note(error);
+      if (batch === undefined) this.#releaseRun(pte, pages, first);
+      else batch.release(pteFrame(pte), pages);
+    }
+    first.rethrow();
+  }
+
+  /** Drops the references that a leaf entry owns. */
+  #releaseRun(pte: number, pages: number, first: FirstError): void {
+    const frame = pteFrame(pte);
+    for (let index = 0; index < pages; index++) {
+      try {
+        this.memory.release(frameNumber(frame + index));
+      } catch (error) {
+        first.note(error);
+      }
     }
   }
 

@@ -30,6 +30,7 @@ import {
   vpn,
   type Vpn,
 } from '../frame/index.js';
+import { FirstError } from './first-error.js';
 import { MAX_PAGES } from './page-table.js';
 import { makePte, PTE_BYTES, PTE_RIGHTS, PTE_V, pteFrame } from './pte.js';
 
@@ -137,15 +138,18 @@ export class Sv39Tree {
     this.#addEntries(frameOf(address), 1);
   }
 
-  /** Empties the entry that leads to a page, and frees the tables that hold nothing any more. */
-  clear(address: PhysAddr, page: Vpn): void {
+  /** Empties an entry. @returns whether its table holds nothing any more: `freeEmptyTables` is to be called then. */
+  clear(address: PhysAddr): boolean {
     this.memory.words[address >>> 2] = 0;
     const table = frameOf(address);
     this.#addEntries(table, -1);
-    if (this.#entries(table) === 0) this.freeEmptyTables(page);
+    return this.#entries(table) === 0;
   }
 
-  /** Frees the tables on a page's path that hold nothing, from the lowest up; never the root. */
+  /**
+   * Frees the tables on a page's path that hold nothing, from the lowest up; never the root.
+   * @throws what the first destructor that failed threw, when all are free.
+   */
   freeEmptyTables(page: Vpn): void {
     const path: FrameNumber[] = [this.root];
     for (let level = ROOT_LEVEL; level > 0; level--) {
@@ -153,13 +157,15 @@ export class Sv39Tree {
       if (pte === 0 || isLeaf(pte)) break;
       path.push(pteFrame(pte));
     }
+    const first = new FirstError();
     while (path.length > 1 && this.#entries(path.at(-1)!) === 0) {
       const empty = path.pop()!;
       const parent = path.at(-1)!;
       this.memory.words[entryAddress(parent, page, ROOT_LEVEL + 1 - path.length) >>> 2] = 0;
       this.#addEntries(parent, -1);
-      this.#releaseTable(empty);
+      this.#releaseTable(empty, first);
     }
+    first.rethrow();
   }
 
   /**
@@ -191,16 +197,18 @@ export class Sv39Tree {
     const { level } = this;
     const table = frameOf(slot);
     const words = this.memory.words;
-    const first = frameStart(table) >>> 2;
-    const pte = words[first]!;
+    const start = frameStart(table) >>> 2;
+    const pte = words[start]!;
     const aligned = pteFrame(pte) % pagesAt(level + 1) === 0;
     if (!aligned || !isLeaf(pte) || this.#entries(table) !== ENTRIES) return false;
     const step = makePte(frameNumber(pagesAt(level)), 0);
     for (let index = 1; index < ENTRIES; index++) {
-      if (words[first + index * 2] !== (pte + index * step) >>> 0) return false;
+      if (words[start + index * 2] !== (pte + index * step) >>> 0) return false;
     }
     words[this.#parentSlot(page, level) >>> 2] = pte;
-    this.#releaseTable(table);
+    const first = new FirstError();
+    this.#releaseTable(table, first);
+    first.rethrow();
     return true;
   }
 
@@ -248,10 +256,13 @@ export class Sv39Tree {
     if (this.root !== NO_FRAME) yield* this.#tablesBelow(this.root, ROOT_LEVEL);
   }
 
-  /** Calls `visit` with every leaf entry, frees every table, and closes the tree. */
-  close(visit: (pte: number, pages: number) => void): void {
-    this.#closeBelow(this.root, ROOT_LEVEL, visit);
+  /** Closes the tree, calls `visit` with every leaf entry, and frees every table, whatever is thrown: `first` notes it. */
+  close(visit: (pte: number, pages: number) => void, first: FirstError): void {
+    const { root } = this;
+    // Whoever comes by from a destructor finds a tree that is closed.
     this.root = NO_FRAME;
+    this.#region = -1;
+    this.#closeBelow(root, ROOT_LEVEL, visit, first);
   }
 
   #splitOnce(slot: PhysAddr): void {
@@ -266,15 +277,27 @@ export class Sv39Tree {
     words[slot >>> 2] = makePte(table, PTE_V);
   }
 
-  #closeBelow(table: FrameNumber, level: number, visit: (pte: number, pages: number) => void): void {
-    const first = frameStart(table) >>> 2;
-    for (let index = first; index < first + ENTRIES * 2; index += 2) {
+  #closeBelow(
+    table: FrameNumber,
+    level: number,
+    visit: (pte: number, pages: number) => void,
+    first: FirstError,
+  ): void {
+    const start = frameStart(table) >>> 2;
+    for (let index = start; index < start + ENTRIES * 2; index += 2) {
       const pte = this.memory.words[index]!;
       if (pte === 0) continue;
-      if (isLeaf(pte)) visit(pte, pagesAt(level));
-      else this.#closeBelow(pteFrame(pte), level - 1, visit);
+      if (!isLeaf(pte)) {
+        this.#closeBelow(pteFrame(pte), level - 1, visit, first);
+        continue;
+      }
+      try {
+        visit(pte, pagesAt(level));
+      } catch (error) {
+        first.note(error);
+      }
     }
-    this.#releaseTable(table);
+    this.#releaseTable(table, first);
   }
 
   *#tablesBelow(table: FrameNumber, level: number): Generator<FrameNumber> {
@@ -303,9 +326,13 @@ export class Sv39Tree {
     return this.memory.allocate(Usage.PageTable, { metadata, content: 'zeros' });
   }
 
-  #releaseTable(table: FrameNumber): void {
+  #releaseTable(table: FrameNumber, first: FirstError): void {
     this.#region = -1;
-    this.memory.release(table);
+    try {
+      this.memory.release(table);
+    } catch (error) {
+      first.note(error);
+    }
   }
 
   #entries(table: FrameNumber): number {

@@ -21,6 +21,7 @@ import {
   PTE_U,
   PTE_V,
   PTE_W,
+  pteFrame,
   usedBits,
 } from './pte.js';
 import { ENTRIES, LEVEL_BITS, ROOT_LEVEL } from './sv39-tree.js';
@@ -28,7 +29,6 @@ import { ENTRIES, LEVEL_BITS, ROOT_LEVEL } from './sv39-tree.js';
 /** Bits that are reserved in an entry that names a table. */
 const RESERVED_IN_POINTERS = PTE_U | PTE_A | PTE_D;
 const WORDS_IN_FRAME = 1024;
-const PTE_PPN_SHIFT = 10;
 /** Bits 63 … 54 of an entry are reserved: 31 … 22 of its high word. Those below are of the frame number. */
 const RESERVED_SHIFT = 22;
 const PAGES_IN_64_BITS = 2 ** 52;
@@ -58,7 +58,7 @@ export const walk = (
     const high = words[word + 1]!;
     if ((pte & PTE_V) === 0 || (pte & (PTE_R | PTE_W)) === PTE_W) return PAGE_FAULT;
     if (high >>> RESERVED_SHIFT !== 0) return PAGE_FAULT;
-    const target = pte >>> PTE_PPN_SHIFT;
+    const target: number = pteFrame(pte);
     if ((pte & PTE_RIGHTS) === 0) {
       if ((pte & RESERVED_IN_POINTERS) !== 0 || level === 0) return PAGE_FAULT;
       if (target >= totalFrames || high !== 0) return ACCESS_FAULT;

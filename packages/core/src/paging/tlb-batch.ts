@@ -9,6 +9,7 @@
  * Few pages are flushed one by one, many by giving the space new tags, which costs the same for any number.
  */
 import { type FrameNumber, frameNumber, type PhysicalMemory, type Vpn, vpn } from '../frame/index.js';
+import { FirstError } from './first-error.js';
 import type { Tlb, TlbContext } from './tlb.js';
 
 /** Pages from which on forgetting the whole space is cheaper. */
@@ -29,11 +30,6 @@ export class TlbBatch implements Disposable {
     this.#context = context;
   }
 
-  /** References that wait for the flush. */
-  get pendingFrames(): number {
-    return this.#frames.length;
-  }
-
   /** Notes that lines of `pages` pages, from `page` on, may be out of date. */
   forget(page: Vpn, pages = 1): void {
     if (this.#wholeSpace) return;
@@ -50,16 +46,28 @@ export class TlbBatch implements Disposable {
     for (let index = 0; index < frames; index++) this.#frames.push(frameNumber(frame + index));
   }
 
-  /** Flushes, then drops the references. */
+  /**
+   * Flushes, then drops the references: all of them, once.
+   * @throws what the first that could not be dropped threw.
+   */
   flush(): void {
+    // A destructor may ask for another flush.
+    const frames = this.#frames.splice(0);
     if (this.#tlb !== undefined && this.#context !== undefined) {
       if (this.#wholeSpace) this.#tlb.flushSpace(this.#context);
       for (const page of this.#pages) this.#tlb.flushPage(this.#context, page);
     }
     this.#wholeSpace = false;
     this.#pages.length = 0;
-    for (const frame of this.#frames) this.#memory.release(frame);
-    this.#frames.length = 0;
+    const first = new FirstError();
+    for (const frame of frames) {
+      try {
+        this.#memory.release(frame);
+      } catch (error) {
+        first.note(error);
+      }
+    }
+    first.rethrow();
   }
 
   [Symbol.dispose](): void {

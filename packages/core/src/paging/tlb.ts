@@ -141,9 +141,8 @@ export class Tlb {
   /** Forgets all that a space may write, in constant time. */
   flushWrites(context: TlbContext): void {
     if (context.generation !== this.#generation) return;
-    const tag = this.#newTag();
-    // A new generation has flushed everything, and this context with it.
-    if (context.generation === this.#generation) context.tags.write = tag;
+    // Where that begins a new generation, all of this context's tags are good for nothing.
+    context.tags.write = this.#newTag();
   }
 
   /** Forgets a whole space, in constant time. */

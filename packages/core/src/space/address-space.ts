@@ -28,6 +28,7 @@ import {
   CowExt,
   type FaultFailure,
   type FaultOutcome,
+  mapOwned,
   MAX_PAGES,
   MAXVA,
   OUT_OF_MEMORY,
@@ -35,6 +36,7 @@ import {
   PTE_A,
   PTE_COW,
   PTE_D,
+  PTE_READONLY_SHARED,
   PTE_RIGHTS,
   PTE_U,
   PTE_W,
@@ -47,7 +49,7 @@ import {
 } from '../paging/index.js';
 import { faultName } from './fault.js';
 import { forkEagerly, forkPages } from './fork.js';
-import { formatRange, type Mapping, MappingList, type Protection } from './mapping.js';
+import { formatRange, type Mapping, MappingList, type Protection, rightsOf } from './mapping.js';
 import type { VirtualMemory } from './virtual-memory.js';
 
 /** How `fork` gives the child its memory: page by page copy on write, or all copied at once. */
@@ -98,10 +100,13 @@ export class AddressSpace implements Disposable {
 
   /**
    * Unmaps a range, and drops its pages. What of it is not mapped is passed over.
-   * @throws InvalidArgument
+   * @throws InvalidArgument; OutOfMemory where a superpage on the range's edge can't be split, and then
+   *   nothing has changed.
    */
   unmap(at: VirtAddr, lengthBytes: number): void {
     const [start, end] = pageRange(at, lengthBytes);
+    // The one step that may want memory.
+    this.table.isolate(start, end);
     this.#mappings.remove(start, end);
     this.table.cursor(start, end).unmap();
   }
@@ -109,20 +114,19 @@ export class AddressSpace implements Disposable {
   /**
    * Changes what a range grants. A page that becomes writable is written in place or copied as its count
    * says, at its next write.
-   * @throws InvalidArgument; HolsteinError ENOMEM where part of the range is not mapped.
+   * @throws InvalidArgument; HolsteinError ENOMEM where part of the range is not mapped, and OutOfMemory
+   *   (ENOMEM as well) where a superpage on its edge can't be split. Nothing has changed then.
    */
   protect(at: VirtAddr, lengthBytes: number, protection: Protection): void {
     const [start, end] = pageRange(at, lengthBytes);
-    this.#mappings.protect(start, end, protection);
-    const { table } = this;
-    using batch = table.batch();
-    for (const page of table.mappedPages(start, end)) {
-      const { rights } = this.#mappings.find(page)!;
-      const pte = table.entry(page);
-      const kept = pte & ~(PTE_RIGHTS | PTE_U | PTE_COW);
-      const mark = (rights & PTE_W) === 0 ? 0 : (pte & PTE_W) !== 0 ? PTE_W : PTE_COW;
-      table.protectLeaf(page, kept | (rights & ~PTE_W) | mark, batch);
-    }
+    const mappings = this.#mappings.clone();
+    mappings.protect(start, end, protection);
+    const rights = rightsOf(protection);
+    this.table.cursor(start, end).protect((flags) => {
+      const kept = flags & ~(PTE_RIGHTS | PTE_U | PTE_COW);
+      return kept | (rights & ~PTE_W) | ((rights & PTE_W) === 0 ? 0 : writeMark(flags));
+    });
+    this.#mappings = mappings;
   }
 
   /**
@@ -195,11 +199,14 @@ export class AddressSpace implements Disposable {
     return child;
   }
 
-  /** Drops all memory. Closing twice does nothing. */
+  /**
+   * Drops all memory. Closing twice does nothing.
+   * @throws what the first destructor that failed threw; the space is closed all the same.
+   */
   close(): void {
-    this.table.close();
     this.#mappings = new MappingList();
     this.#closed(this);
+    this.table.close();
   }
 
   [Symbol.dispose](): void {
@@ -218,10 +225,11 @@ export class AddressSpace implements Disposable {
         else this.#mapZeroFrame(page, mapping);
         return access === 'write' ? ZERO_FILLED : ZERO_MAPPED;
       }
-      if ((pte & required) === required) return this.copyOnWrite.handlePageFault(page, access);
       // An entry grants what its mapping does, but for the right to write (audit.ts).
-      if (access !== 'write') throw new Error(`page ${hex(page)} grants less than its mapping`);
-      return this.copyOnWrite.breakSharing(page, pte);
+      if (access !== 'write' && (pte & required) !== required) {
+        throw new Error(`page ${hex(page)} grants less than its mapping`);
+      }
+      return this.copyOnWrite.handlePageFault(page, access);
     } catch (error) {
       if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
       throw error;
@@ -231,23 +239,18 @@ export class AddressSpace implements Disposable {
   #mapZeros(page: Vpn, mapping: Mapping): void {
     const frame = this.memory.allocate(Usage.Frame);
     this.memory.zero(frame);
-    this.#mapOwned(page, frame, mapping.rights);
+    this.#mapUsed(page, frame, mapping.rights);
   }
 
   #mapZeroFrame(page: Vpn, mapping: Mapping): void {
     this.memory.retain(this.virtualMemory.zeroFrame);
     const mark = (mapping.rights & PTE_W) === 0 ? 0 : PTE_COW;
-    this.#mapOwned(page, this.virtualMemory.zeroFrame, (mapping.rights & ~PTE_W) | mark);
+    this.#mapUsed(page, this.virtualMemory.zeroFrame, (mapping.rights & ~PTE_W) | mark);
   }
 
-  /** Maps a frame whose reference is ours, or drops the reference where there is no memory for a table. */
-  #mapOwned(page: Vpn, frame: FrameNumber, flags: number): void {
-    try {
-      this.table.map(page, frame, flags | PTE_A | ((flags & PTE_W) === 0 ? 0 : PTE_D));
-    } catch (error) {
-      this.memory.release(frame);
-      throw error;
-    }
+  /** Maps a page that is about to be used, so that the access does not fault once more for want of A or D. */
+  #mapUsed(page: Vpn, frame: FrameNumber, flags: number): void {
+    mapOwned(this.table, page, frame, flags | PTE_A | ((flags & PTE_W) === 0 ? 0 : PTE_D));
   }
 
   #pagesMapped(start: Vpn, end: Vpn): number {
@@ -256,6 +259,12 @@ export class AddressSpace implements Disposable {
     return pages;
   }
 }
+
+/** What of W, COW or neither a page has in a mapping that may be written. One that is readonly-shared is never written. */
+const writeMark = (flags: number): number => {
+  if ((flags & PTE_READONLY_SHARED) !== 0) return 0;
+  return (flags & PTE_W) === 0 ? PTE_COW : PTE_W;
+};
 
 /** A byte range as pages: first, and one past the last. */
 const pageRange = (at: VirtAddr, lengthBytes: number): readonly [start: Vpn, end: Vpn] => {

@@ -21,6 +21,7 @@ import {
   PTE_R,
   PTE_READONLY_SHARED,
   PTE_RIGHTS,
+  PTE_SHARED,
   PTE_U,
   PTE_V,
   PTE_W,
@@ -98,8 +99,8 @@ const auditEntry = (space: AddressSpace, page: Vpn, pte: number): string[] => {
   if (written && space.memory.count(pteFrame(pte)) !== 1)
     problems.push('is writable, and its frame is shared');
   if (written && copyOnWrite) problems.push('has both W and COW');
-  if (writable && !written && !copyOnWrite)
-    problems.push('is neither writable nor COW in a writable mapping');
+  if (writable && (pte & (PTE_W | PTE_SHARED)) === 0)
+    problems.push('is neither writable nor shared in a writable mapping');
   if (!writable && copyOnWrite) problems.push('is COW in a mapping that is not writable');
   return problems;
 };

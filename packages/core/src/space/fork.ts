@@ -2,8 +2,8 @@
  * How a fork gives the child its memory. Both ways fill a child that has its mappings and an empty table;
  * where memory runs out they throw, the caller closes the child, and the parent is as it was.
  */
-import { type FrameNumber, Usage, vpn, type Vpn } from '../frame/index.js';
-import { MAX_PAGES, PTE_FLAGS, pteFrame } from '../paging/index.js';
+import { Usage, vpn } from '../frame/index.js';
+import { mapOwned, MAX_PAGES, PTE_FLAGS, pteFrame } from '../paging/index.js';
 import type { AddressSpace } from './address-space.js';
 
 const FIRST = vpn(0);
@@ -27,22 +27,13 @@ export const forkEagerly = (parent: AddressSpace, child: AddressSpace): void => 
     const frame = pteFrame(pte);
     if (frame === zeroFrame) {
       memory.retain(frame);
-      mapOrRelease(child, page, frame, pte & PTE_FLAGS);
+      mapOwned(child.table, page, frame, pte & PTE_FLAGS);
       continue;
     }
     const copy = memory.allocate(Usage.Frame);
     memory.copy(frame, copy);
-    mapOrRelease(child, page, copy, pte & PTE_FLAGS);
+    mapOwned(child.table, page, copy, pte & PTE_FLAGS);
     copied++;
   }
   parent.virtualMemory.counters.framesCopiedByForks += copied;
-};
-
-const mapOrRelease = (child: AddressSpace, page: Vpn, frame: FrameNumber, flags: number): void => {
-  try {
-    child.table.map(page, frame, flags);
-  } catch (error) {
-    child.memory.release(frame);
-    throw error;
-  }
 };

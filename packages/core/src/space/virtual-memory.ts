@@ -12,6 +12,7 @@ import {
   usageName,
 } from '../frame/index.js';
 import {
+  FirstError,
   readShares,
   type Sv39Options,
   Tlb,
@@ -137,12 +138,27 @@ export class VirtualMemory implements Disposable {
     return problems;
   }
 
-  /** Closes every space that is still open, and lets the zero frame go. Closing twice does nothing. */
+  /**
+   * Closes every space that is still open, and lets the zero frame go. Closing twice does nothing.
+   * @throws what the first destructor that failed threw; all is closed all the same.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const space of this.#spaces) space.close();
-    this.memory.release(this.zeroFrame);
+    const first = new FirstError();
+    for (const space of this.#spaces) {
+      try {
+        space.close();
+      } catch (error) {
+        first.note(error);
+      }
+    }
+    try {
+      this.memory.release(this.zeroFrame);
+    } catch (error) {
+      first.note(error);
+    }
+    first.rethrow();
   }
 
   [Symbol.dispose](): void {

@@ -15,7 +15,7 @@ import {
 export const ACCESSES: readonly Access[] = ['read', 'write', 'write', 'execute'];
 export const SHARINGS: readonly Sharing[] = ['writable', 'writable', 'readonly'];
 const R = PTE_U | PTE_R;
-/** W without R is left out: whether a page may be read then differs by who asks. */
+/** The last three make no leaf, and are refused. */
 export const FLAGS = [
   R,
   R | PTE_W,
@@ -29,6 +29,8 @@ export const FLAGS = [
   R | PTE_COW | PTE_X | PTE_G,
   R | PTE_READONLY_SHARED,
   R | PTE_COW | PTE_READONLY_SHARED,
+  R | PTE_W | PTE_COW,
+  PTE_U | PTE_W,
 ]);
 /** Pages in a megapage. */
 export const MEGA = 512;
@@ -90,7 +92,7 @@ export const pagingSteps: fc.Arbitrary<PagingStep> = fc.record({
   other: fc.nat(3),
   page: fc.nat(4095),
   frame: fc.nat(15),
-  flags: fc.nat(10),
+  flags: fc.nat(12),
   access: fc.nat(11),
   length: fc.integer({ min: 1, max: 4 }),
   value: fc.nat(255),
@@ -103,7 +105,7 @@ export const randomPagingStep = (next: (below: number) => number): PagingStep =>
   other: next(4),
   page: next(4096),
   frame: next(16),
-  flags: next(11),
+  flags: next(13),
   access: next(12),
   length: 1 + next(4),
   value: next(256),

@@ -27,7 +27,9 @@ import {
   PTE_X,
   pteFrame,
   readShares,
+  staleLines,
   Sv39PageTable,
+  type UsedBitUpdates,
   writeShares,
 } from '../../src/paging/index.js';
 import { END, FIRST, type TableKind, Workbench } from '../paging/each-table.js';
@@ -38,6 +40,8 @@ const REQUIRED: Readonly<Record<Access, number>> = { read: R, write: R | PTE_W, 
 const MAX_SPACES = 4;
 /** Frames that a program asks for: were there no end, they would take the tables' room. */
 const MAX_FRAMES = 16;
+/** More than any one operation allocates. */
+const MOST_ALLOCATIONS = 64;
 
 interface ModelFrame {
   readonly frame: FrameNumber;
@@ -62,6 +66,8 @@ interface Pair {
 export interface PagingTwinOptions {
   readonly kind: TableKind;
   readonly sizeBytes: number;
+  /** Who sets A and D; a mock's are set by its walk. Default 'hardware'. */
+  readonly updates?: UsedBitUpdates;
   /** Run every operation with each of its allocations failed first. */
   readonly failAllocations?: boolean;
   /** Take 512 contiguous frames, for megapages. The RAM wants 4 MiB and more. */
@@ -76,10 +82,13 @@ export class PagingTwin implements Disposable {
   readonly #frames = new Map<number, ModelFrame>();
   readonly #options: PagingTwinOptions;
   readonly #megapage: ModelFrame[] = [];
+  /** Svade: a walk faults for want of A or D. */
+  readonly #faultsForUse: boolean;
 
   constructor(options: PagingTwinOptions) {
     this.#options = options;
-    this.bench = new Workbench(options.kind, options.sizeBytes);
+    this.#faultsForUse = options.updates === 'fault' && options.kind === 'Sv39PageTable';
+    this.bench = new Workbench(options.kind, options.sizeBytes, options);
     if (options.megapages !== true) return;
     const first = this.bench.run(MEGA);
     for (let index = 0; index < MEGA; index++)
@@ -116,6 +125,7 @@ export class PagingTwin implements Disposable {
         same(pte & PTE_FLAGS, (entry?.flags ?? 0) | shared, `the flags of page ${page}`);
       }
       same(pages, model.size, 'mapped pages');
+      if (cow.table instanceof Sv39PageTable) same(staleLines(cow.table).join('; '), '', 'stale lines');
     }
   }
 
@@ -190,7 +200,7 @@ export class PagingTwin implements Disposable {
       case 'protect':
         return this.#both(
           () => table.protect(page, flags),
-          () => changed(entry, () => flags),
+          () => (entry !== undefined && !isLeaf(flags) ? 'EINVAL' : changed(entry, () => flags)),
         );
       case 'setShared':
         return this.#both(
@@ -232,6 +242,7 @@ export class PagingTwin implements Disposable {
               flags,
             ),
           () => {
+            if (frames.length > 0 && !isLeaf(flags)) return 'EINVAL';
             if (frames.some((_, index) => model.has(page + index))) return 'EEXIST';
             for (const [index, each] of frames.entries()) this.#modelMap(model, page + index, each, flags);
             return 'done';
@@ -287,11 +298,13 @@ export class PagingTwin implements Disposable {
       same(result, 'out-of-memory', 'an operation one of whose allocations failed');
       same(JSON.stringify(this.bench.state()), before, 'all after running out of memory');
     }
-    const tight = memory.freeFrames < 4;
-    const before = tight ? JSON.stringify(this.bench.state()) : '';
+    const [free, asked] = [memory.freeFrames, memory.allocations];
+    const before = free < MOST_ALLOCATIONS ? JSON.stringify(this.bench.state()) : 'of no use';
     const result = answerOf(onReal);
     if (result === 'out-of-memory') {
-      if (tight) same(JSON.stringify(this.bench.state()), before, 'all after running out of memory');
+      const wanted = memory.allocations - asked;
+      same(wanted > free, true, `${wanted} frames are wanted, and more than the ${free} that are free`);
+      same(JSON.stringify(this.bench.state()), before, 'all after running out of memory');
       return result;
     }
     same(result, onModel(), 'the answer');
@@ -332,16 +345,28 @@ export class PagingTwin implements Disposable {
     const { bytes } = this.bench.memory;
     const entry = model.get(page);
     const frame = cow.table.translate(vpn(page), access);
-    const granted = entry !== undefined && grantedBy(entry.flags, access);
+    const granted = entry !== undefined && this.#isReached(cow, page, entry, access);
     same(frame, granted ? entry.frame.frame : NO_FRAME, `the frame that a ${access} reaches`);
     if (!granted) return 'fault';
     entry.flags |= usedBy(access);
+    if (cow.table instanceof Sv39PageTable) {
+      const { tlb, tlbContext } = cow.table;
+      tlb.activate(tlbContext);
+      tlb.install(tlbContext, access, vpn(page), frame);
+    }
     if (access === 'write') {
       bytes[frame * PAGE_SIZE] = value;
       entry.frame.byte = value;
     }
     same(bytes[frame * PAGE_SIZE], entry.frame.byte, 'the byte');
     return 'done';
+  }
+
+  /** What a walk answers: Svade asks for A and D too, of which a megapage's pages have one each together. */
+  #isReached({ table }: CowExt, page: number, entry: ModelEntry, access: Access): boolean {
+    const shared = this.#options.megapages === true ? table.entry(vpn(page)) & (PTE_A | PTE_D) : 0;
+    const wanted = this.#faultsForUse ? usedBy(access) : 0;
+    return grantedBy(entry.flags, access) && ((entry.flags | shared) & wanted) === wanted;
   }
 
   #shareAll(from: Pair, to: Pair): string {
@@ -369,6 +394,7 @@ export class PagingTwin implements Disposable {
     const result = this.#both(
       () => table.map(vpn(page), first.frame, flags, 1),
       () => {
+        if (!isLeaf(flags)) return 'EINVAL';
         if (this.#megapage.some((_, index) => model.has(page + index))) return 'EEXIST';
         for (const [index, frame] of this.#megapage.entries())
           this.#modelMap(model, page + index, frame, flags);
@@ -392,7 +418,7 @@ export class PagingTwin implements Disposable {
     }
     const shared = (entry.flags & PTE_COW) !== 0 && (entry.flags & PTE_READONLY_SHARED) === 0;
     if (access !== 'write' || !grantedBy(entry.flags, 'read') || !shared) return 'protection';
-    const flags = (entry.flags & ~PTE_COW) | PTE_W;
+    const flags = (entry.flags & ~PTE_COW) | PTE_W | (this.#faultsForUse ? usedBy('write') : 0);
     if (entry.frame.held + entry.frame.entries === 1) {
       entry.flags = flags;
       return 'reused';
@@ -405,6 +431,7 @@ export class PagingTwin implements Disposable {
 
   /** Moves a reference that is held into an entry. */
   #modelMap(model: Map<number, ModelEntry>, page: number, frame: ModelFrame, flags: number): string {
+    if (!isLeaf(flags)) return 'EINVAL';
     if (model.has(page)) return 'EEXIST';
     frame.held--;
     frame.entries++;
@@ -455,6 +482,13 @@ const answerOf = (operation: () => unknown): string => {
     if (!(error instanceof HolsteinError)) throw error;
     return error.code === 'ENOMEM' ? 'out-of-memory' : error.code;
   }
+};
+
+/** Whether a table takes an entry with such flags: not what the specification reserves, nor what makes no sense. */
+const isLeaf = (flags: number): boolean => {
+  const [r, w, x] = [PTE_R, PTE_W, PTE_X].map((bit) => (flags & bit) !== 0);
+  const marks = [PTE_COW, PTE_READONLY_SHARED].filter((bit) => (flags & bit) !== 0).length;
+  return (r || (x && !w)) === true && marks + (w ? 1 : 0) <= 1;
 };
 
 const grantedBy = (flags: number, access: Access): boolean => (flags & REQUIRED[access]) === REQUIRED[access];

@@ -28,6 +28,7 @@ import {
   PTE_COW,
   PTE_READONLY_SHARED,
   readShares,
+  type Sv39Options,
   Sv39PageTable,
   type Tlb,
   writeShares,
@@ -45,10 +46,13 @@ export class Workbench implements Disposable {
   readonly memory: CountingMemory;
   readonly tables: PageTable[] = [];
   readonly #tlb: Tlb;
+  readonly #options: Sv39Options;
   readonly #free: number;
 
-  constructor(kind: TableKind, sizeBytes?: number) {
+  /** @param options of the Sv39 tables. */
+  constructor(kind: TableKind, sizeBytes?: number, options: Sv39Options = {}) {
     this.kind = kind;
+    this.#options = options;
     this.memory = makeMemory(sizeBytes);
     this.#tlb = makeTlb(this.memory);
     this.#free = this.memory.freeFrames;
@@ -58,7 +62,7 @@ export class Workbench implements Disposable {
   table(): PageTable {
     const table =
       this.kind === 'Sv39PageTable'
-        ? new Sv39PageTable(this.memory, this.#tlb)
+        ? new Sv39PageTable(this.memory, this.#tlb, this.#options)
         : new MockPageTable(this.memory);
     this.tables.push(table);
     return table;

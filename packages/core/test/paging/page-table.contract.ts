@@ -1,6 +1,6 @@
 /** What holds for every `PageTable`: the suite that each implementation runs. */
 import { expect, test } from 'vitest';
-import { InvalidArgument, NO_FRAME, Usage, vpn } from '../../src/frame/index.js';
+import { frameNumber, InvalidArgument, NO_FRAME, Usage, vpn } from '../../src/frame/index.js';
 import {
   type Access,
   makePte,
@@ -9,6 +9,7 @@ import {
   PTE_COW,
   PTE_D,
   PTE_FLAGS,
+  PTE_G,
   PTE_R,
   PTE_READONLY_SHARED,
   PTE_U,
@@ -69,15 +70,57 @@ export const pageTableContract = (kind: TableKind): void => {
     expect(table.entry(vpn(5))).toBe(makePte(frame, R | PTE_V));
   });
 
+  test.each([
+    ['no right', PTE_U | PTE_G],
+    ['W without R', PTE_U | PTE_W],
+    ['W and X without R', PTE_U | PTE_W | PTE_X],
+    ['W and COW', RW | PTE_COW],
+    ['W and the mark of readonly pages', RW | PTE_READONLY_SHARED],
+    ['both marks of sharing', R | PTE_COW | PTE_READONLY_SHARED],
+    ['a bit that is no flag', R | 0x4000_0000],
+    ['a bit beyond 32', R + 2 ** 32],
+    ['a fraction', R + 0.5],
+    ['a sign', R - 2 ** 31],
+    ['NaN', Number.NaN],
+  ])('no entry ever has %s', (_name, flags) => {
+    using bench = new Workbench(kind);
+    const table = bench.table();
+    const frame = bench.map(table, 5, R);
+    const before = bench.state();
+    expect(() => table.map(vpn(6), frame, flags)).toThrow(InvalidArgument);
+    expect(() => table.protect(vpn(5), flags)).toThrow(InvalidArgument);
+    expect(() => table.protectLeaf(vpn(5), flags)).toThrow(InvalidArgument);
+    expect(() => table.replace(vpn(5), frame * 1024 + flags + PTE_V)).toThrow(InvalidArgument);
+    expect(bench.state()).toEqual(before);
+  });
+
+  test('no entry ever names a frame that is free, or reserved, or not in RAM', () => {
+    using bench = new Workbench(kind);
+    const table = bench.table();
+    bench.map(table, 5, R);
+    const free = bench.frame();
+    bench.memory.release(free);
+    const before = bench.state();
+    const { firstAllocatable, totalFrames } = bench.memory;
+    for (const wild of [free, 0, firstAllocatable - 1, totalFrames, 2 ** 20, 2 ** 22 + free].map(
+      frameNumber,
+    )) {
+      expect(() => table.map(vpn(6), wild, R)).toThrow(InvalidArgument);
+      expect(() => table.replace(vpn(5), wild * 1024 + (R | PTE_V))).toThrow(InvalidArgument);
+      expect(() => table.getEntry(vpn(5))!.setTarget(wild)).toThrow(InvalidArgument);
+    }
+    expect(bench.state()).toEqual(before);
+  });
+
   test('translate grants what the entry says, and sets A, and D for a write', () => {
     using bench = new Workbench(kind);
     const table = bench.table();
-    const flags = [R, RW, PTE_U | PTE_X, RW | PTE_X, PTE_R | PTE_W, PTE_U | PTE_W | PTE_X, R | PTE_COW];
+    const flags = [R, RW, PTE_U | PTE_X, RW | PTE_X, PTE_R | PTE_W, R | PTE_COW];
     const granted = flags.map((each, page) => {
       const frame = bench.map(table, page, each);
       return ACCESSES.filter((access) => table.translate(vpn(page), access) === frame).join(' ');
     });
-    expect(granted).toEqual(['read', 'read write', 'execute', 'read write execute', '', '', 'read']);
+    expect(granted).toEqual(['read', 'read write', 'execute', 'read write execute', '', 'read']);
     expect(flags.map((each, page) => table.entry(vpn(page)) & PTE_FLAGS & ~each)).toEqual(
       granted.map((each) => PTE_V | (each === '' ? 0 : PTE_A) | (each.includes('write') ? PTE_D : 0)),
     );
@@ -100,10 +143,15 @@ export const pageTableContract = (kind: TableKind): void => {
     entry.writable = true;
     table.translate(vpn(3), 'write');
     expect(entry).toMatchObject({ accessed: true, dirty: true });
-    entry.clearDirty();
+    entry.dirty = false;
     expect(entry).toMatchObject({ accessed: true, dirty: false });
-    entry.clearAccessed();
+    entry.accessed = false;
     expect(entry.bits).toBe(makePte(frame, PTE_V | RW | PTE_X));
+    entry.accessed = true;
+    entry.dirty = true;
+    expect(entry.bits).toBe(makePte(frame, PTE_V | RW | PTE_X | PTE_A | PTE_D));
+    entry.accessed = false;
+    entry.dirty = false;
     const other = bench.frame();
     expect(entry.setTarget(other)).toBe(frame);
     expect(entry.bits).toBe(makePte(other, PTE_V | RW | PTE_X));
@@ -180,6 +228,49 @@ export const pageTableContract = (kind: TableKind): void => {
       RW,
     ]);
     bench.check();
+  });
+
+  test('shareWrites that meets a frame that can’t be shared leaves all as it was', () => {
+    using bench = new Workbench(kind);
+    const table = bench.table();
+    bench.map(table, 1, RW);
+    bench.map(table, 2, R | PTE_COW);
+    const stack = bench.memory.allocate(Usage.KernelStack);
+    table.map(vpn(3), stack, RW);
+    bench.map(table, 4, RW);
+    const before = bench.state();
+    expect(() => table.shareWrites(FIRST, END)).toThrow(InvalidArgument);
+    expect(bench.state()).toEqual(before);
+  });
+
+  test('an empty range is nothing to a cursor, or to shareWrites', () => {
+    using bench = new Workbench(kind);
+    const table = bench.table();
+    bench.map(table, 5, RW);
+    const before = bench.state();
+    const cursor = table.cursor(vpn(5), vpn(5));
+    expect([cursor.unmap(), cursor.protect(() => R)]).toEqual([0, 0]);
+    cursor.map([], R);
+    table.shareWrites(vpn(5), vpn(5));
+    expect(bench.state()).toEqual(before);
+  });
+
+  test.each(['close', 'unmap by cursor'] as const)('%s goes to its end where a destructor throws', (way) => {
+    using bench = new Workbench(kind);
+    const table = bench.table();
+    const frames = [1, 2, 3].map((page) => bench.map(table, page, R | PTE_COW));
+    const freed: number[] = [];
+    bench.memory.setDestructor(Usage.Frame, (frame) => {
+      throw new Error(`destructor ${freed.push(frame)}`);
+    });
+    const drop = (): unknown => (way === 'close' ? table.close() : table.cursor(FIRST, END).unmap());
+    expect(drop).toThrow('destructor 1');
+    expect(freed).toEqual(frames);
+    bench.memory.setDestructor(Usage.Frame, () => {});
+    const innocent = bench.frame();
+    drop();
+    bench.check([innocent]);
+    bench.memory.release(innocent);
   });
 
   test('a closed table maps nothing, and closing twice does nothing', () => {

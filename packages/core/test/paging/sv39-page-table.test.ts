@@ -18,12 +18,12 @@ import {
   PTE_D,
   PTE_G,
   PTE_R,
-  PTE_READONLY_SHARED,
   PTE_U,
   PTE_V,
   PTE_W,
   PTE_X,
   pteFrame,
+  staleLines,
   Sv39PageTable,
 } from '../../src/paging/index.js';
 import { type CountingMemory, failEachAllocation, makeMemory, makeTlb } from '../model/world.js';
@@ -97,7 +97,7 @@ describe('map', () => {
 
   test('keeps every flag that it is given', () => {
     using fixture = new Fixture();
-    const flags = PTE_R | PTE_X | PTE_G | PTE_A | PTE_D | PTE_COW | PTE_READONLY_SHARED;
+    const flags = PTE_R | PTE_X | PTE_G | PTE_A | PTE_D | PTE_COW;
     const frame = fixture.map(1, flags);
     expect(fixture.table.entry(vpn(1))).toBe(makePte(frame, flags | PTE_V));
   });
@@ -225,6 +225,28 @@ describe('unmap', () => {
     expect(fixture.memory.usage(fixture.table.root)).toBe(Usage.PageTable);
   });
 
+  test('goes to its end where the destructor of a page table throws', () => {
+    using fixture = new Fixture();
+    const { memory, table } = fixture;
+    const { tlb, tlbContext } = table;
+    const frame = fixture.map(9);
+    tlb.activate(tlbContext);
+    tlb.install(tlbContext, 'read', vpn(9), frame);
+    let destroyed = 0;
+    memory.setDestructor(Usage.PageTable, () => {
+      throw new Error(`destructor ${++destroyed}`);
+    });
+    expect(() => table.unmap(vpn(9))).toThrow('destructor 1');
+    expect([...tlb.lines(tlbContext)]).toEqual([]);
+    // Both tables are free, and so is the frame, which nobody has heard of.
+    expect([destroyed, fixture.tables, memory.count(frame)]).toEqual([2, 1, 0]);
+    fixture.map(10);
+    destroyed = 0;
+    expect(() => table.cursor(FIRST, END).unmap()).toThrow('destructor 1');
+    expect([destroyed, fixture.tables]).toEqual([2, 1]);
+    memory.setDestructor(Usage.PageTable, () => {});
+  });
+
   test('pages can be mapped again where tables were freed', () => {
     using fixture = new Fixture();
     for (let round = 0; round < 3; round++) {
@@ -299,7 +321,9 @@ describe('translate', () => {
 
   test.each(grants)('an entry that is %s grants what it says', (_name, flags, granted) => {
     using fixture = new Fixture();
-    const frame = fixture.map(3, flags);
+    const frame = fixture.map(3, flags | PTE_R);
+    // `map` refuses what is reserved.
+    fixture.memory.words[fixture.table.slot(vpn(3)) / 4] = makePte(frame, flags | PTE_V);
     for (const access of ACCESSES) {
       const before = fixture.table.entry(vpn(3));
       const reached = fixture.table.translate(vpn(3), access);
@@ -415,6 +439,19 @@ describe('close', () => {
     expect(memory.freeFrames).toBe(free);
     expect(memory.bytes).toEqual(before);
   });
+});
+
+test('shareWrites that is refused leaves no TLB line behind that a walk does not grant', () => {
+  using fixture = new Fixture();
+  const { memory, table } = fixture;
+  const { tlb, tlbContext } = table;
+  fixture.map(1);
+  table.map(vpn(2), memory.allocate(Usage.KernelStack), RW);
+  tlb.activate(tlbContext);
+  tlb.install(tlbContext, 'write', vpn(1), table.translate(vpn(1), 'write'));
+  expect(() => table.shareWrites(FIRST, END)).toThrow(InvalidArgument);
+  expect(staleLines(table)).toEqual([]);
+  expect(table.getEntry(vpn(1))).toMatchObject({ writable: true, writableShared: false });
 });
 
 test('unmap, replace and close leave no TLB line behind', () => {

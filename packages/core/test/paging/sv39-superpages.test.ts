@@ -146,7 +146,7 @@ describe('a megapage', () => {
     table.split(vpn(AT));
     table.translate(vpn(AT + 9), 'read');
     expect(table.merge(vpn(AT))).toBe(false);
-    table.getEntry(vpn(AT + 9))!.clearAccessed();
+    table.getEntry(vpn(AT + 9))!.accessed = false;
     const [one, two] = [table.getEntry(vpn(AT + 1))!, table.getEntry(vpn(AT + 2))!];
     two.setTarget(one.setTarget(two.target));
     expect(table.merge(vpn(AT))).toBe(false);
@@ -156,6 +156,27 @@ describe('a megapage', () => {
     table.map(vpn(AT + 511), last, RW);
     expect(table.merge(vpn(AT))).toBe(true);
     bench.check();
+  });
+
+  test('is not made where the first frame is not a multiple of 512', () => {
+    using bench = new Workbench('Sv39PageTable', RAM);
+    const table = bench.table() as Sv39PageTable;
+    const first = bench.run(2 * MEGA);
+    const odd = Array.from({ length: MEGA }, (_, index) => frameNumber(first + 1 + index));
+    table.cursor(vpn(AT), vpn(AT + MEGA)).map(odd, R);
+    expect([table.merge(vpn(AT)), table.translate(vpn(AT + 8), 'read')]).toEqual([false, first + 9]);
+    for (let index = 0; index < 2 * MEGA; index++) {
+      if (index < 1 || index > MEGA) bench.memory.release(frameNumber(first + index));
+    }
+  });
+
+  test('is left whole by an empty range inside of it', () => {
+    using bench = new Workbench('Sv39PageTable', RAM);
+    const { table } = withMegapage(bench);
+    const cursor = table.cursor(vpn(AT + 8), vpn(AT + 8));
+    expect([cursor.unmap(), cursor.protect(() => R)]).toEqual([0, 0]);
+    table.shareWrites(vpn(AT + 8), vpn(AT + 8));
+    expect(table.leafPages(vpn(AT))).toBe(MEGA);
   });
 
   test('in a cursor’s range stays whole, and is split on its edge alone', () => {
@@ -222,6 +243,43 @@ describe('a megapage', () => {
     expect([4, 5, 6].map((index) => cow.writeCount(frameNumber(first + index)))).toEqual([1, 0, 0]);
     bench.check([shared]);
     bench.memory.release(shared);
+  });
+
+  test('of a sole owner is made writable as a whole, which wants no memory', () => {
+    using bench = new Workbench('Sv39PageTable', RAM);
+    const { table, first } = withMegapage(bench);
+    const child = bench.table();
+    const cow = new CowExt(table);
+    cow.shareAll(child);
+    child.close();
+    bench.memory.failAllocation(1);
+    expect(cow.handlePageFault(vpn(AT + 5), 'write')).toEqual({ kind: 'resolved', by: 'reused' });
+    bench.memory.failAllocation(0);
+    expect([table.leafPages(vpn(AT)), cow.writeCount(first)]).toEqual([MEGA, 0]);
+    expect(table.translate(vpn(AT + 511), 'write')).toBe(first + 511);
+  });
+
+  test('one of whose other frames is shared is split where it is written', () => {
+    using bench = new Workbench('Sv39PageTable', RAM);
+    const { table, first } = withMegapage(bench, R | PTE_COW);
+    bench.memory.retain(frameNumber(first + 511));
+    const cow = new CowExt(table);
+    expect(cow.handlePageFault(vpn(AT), 'write')).toEqual({ kind: 'resolved', by: 'reused' });
+    expect([table.leafPages(vpn(AT)), cow.writeCount(frameNumber(first + 511))]).toEqual([1, 1]);
+    bench.memory.release(frameNumber(first + 511));
+  });
+
+  test('half-way through whose range sharing is refused is put together again', () => {
+    using bench = new Workbench('Sv39PageTable', RAM);
+    const { table, first } = withMegapage(bench);
+    const word = (bench.memory.metadata(frameNumber(first + 300)) + METADATA_WRITE_SHARES) / 4;
+    bench.memory.words[word] = 0xffff_ffff;
+    const before = bench.state();
+    expect(() => table.shareWrites(vpn(AT + 8), vpn(AT + 400))).toThrow(
+      expect.objectContaining({ code: 'EOVERFLOW' }) as Error,
+    );
+    expect([bench.state(), table.leafPages(vpn(AT))]).toEqual([before, MEGA]);
+    bench.memory.words[word] = 0;
   });
 
   test('is shared by a fork page by page', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { frameNumber, Usage, vpn } from '../../src/frame/index.js';
+import { FrameMeta, frameNumber, UniquePage, Usage, vpn } from '../../src/frame/index.js';
 import { PTE_R, PTE_U, PTE_W, pteFrame, staleLines, type Sv39PageTable } from '../../src/paging/index.js';
 import { TABLE_KINDS, Workbench } from './each-table.js';
 
@@ -27,10 +27,15 @@ test('a frame in a batch is not free while a line may name it', () => {
   const frame = pteFrame(table.entry(vpn(0)));
   const batch = table.batch();
   batch.release(pteFrame(table.unmapLeaf(vpn(0), batch)));
-  expect([linesOf(table), bench.memory.usage(frame), batch.pendingFrames]).toEqual([4, Usage.Frame, 1]);
+  expect([linesOf(table), bench.memory.usage(frame)]).toEqual([4, Usage.Frame]);
   expect(staleLines(table)).toHaveLength(2);
+  const linesWhenFreed: number[] = [];
+  bench.memory.setDestructor(Usage.Frame, (freed) => {
+    linesWhenFreed.push([...table.tlb.lines(table.tlbContext)].filter((line) => line.frame === freed).length);
+  });
   batch.flush();
-  expect([linesOf(table), bench.memory.usage(frame), batch.pendingFrames]).toEqual([2, Usage.Unused, 0]);
+  expect(linesWhenFreed).toEqual([0]);
+  expect([linesOf(table), bench.memory.usage(frame)]).toEqual([2, Usage.Unused]);
   expect(staleLines(table)).toEqual([]);
   batch.flush();
   expect(linesOf(table)).toBe(2);
@@ -56,6 +61,28 @@ test('drops the references of runs of frames', () => {
   batch.release(first, 16);
   batch.flush();
   for (let index = 0; index < 16; index++) expect(bench.memory.count(frameNumber(first + index))).toBe(0);
+});
+
+test('drops every reference once, where a destructor throws and where a frame has a unique owner', () => {
+  using bench = new Workbench('Sv39PageTable');
+  const { memory } = bench;
+  const table = cachedTable(bench, 1);
+  const [one, last] = [bench.frame(), bench.frame()];
+  const unique = UniquePage.allocate(memory, FrameMeta);
+  const batch = table.batch();
+  batch.forget(vpn(0));
+  for (const frame of [one, unique.frame, last]) batch.release(frame);
+  memory.setDestructor(Usage.Frame, (frame) => {
+    throw new Error(`destructor of ${frame}`);
+  });
+  expect(() => batch.flush()).toThrow(`destructor of ${one}`);
+  expect([linesOf(table), memory.count(one), memory.count(last)]).toEqual([0, 0, 0]);
+  memory.setDestructor(Usage.Frame, () => {});
+  const innocent = bench.frame();
+  batch.flush();
+  expect(memory.count(innocent)).toBe(1);
+  memory.release(innocent);
+  unique.close();
 });
 
 test.each(TABLE_KINDS)('a cursor over %s unmaps with one batch, and frees what it unmapped', (kind) => {

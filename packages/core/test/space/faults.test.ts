@@ -1,15 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { frameStart, OutOfMemory, PAGE_SIZE, virtAddr, vpn } from '../../src/frame/index.js';
-import {
-  type Access,
-  MAX_PAGES,
-  PTE_A,
-  PTE_COW,
-  PTE_D,
-  PTE_G,
-  PTE_READONLY_SHARED,
-  PTE_W,
-} from '../../src/paging/index.js';
+import { type Access, MAX_PAGES, PTE_A, PTE_COW, PTE_D, PTE_G, PTE_W } from '../../src/paging/index.js';
 import type { FaultName, FaultOutcome, Protection } from '../../src/space/index.js';
 import { countAt, entry, frameAt, mapPages, peek, poke } from '../model/touch.js';
 import { contentOf, failEachAllocation, makeWorld, snapshot, type World } from '../model/world.js';
@@ -171,7 +162,7 @@ describe('a fault is', () => {
 });
 
 describe('breaking copy on write', () => {
-  const OTHERS = PTE_A | PTE_D | PTE_G | PTE_READONLY_SHARED;
+  const OTHERS = PTE_A | PTE_D | PTE_G;
 
   test.each([
     ['in a copy', true],
@@ -191,6 +182,19 @@ describe('breaking copy on write', () => {
       child.handleFault(vpn(0), 'write');
       expect(entry(child, 0) & 0x3ff).toBe((before & ~PTE_COW) | PTE_W);
     }
+  });
+
+  test('is not for a page that is readonly-shared, be its mapping writable', () => {
+    using world = makeWorld();
+    const space = world.space();
+    mapPages(space, 0, 1, 'rw-');
+    poke(space, 0, 1);
+    space.table.getEntry(vpn(0))!.setShared('readonly');
+    expect(space.handleFault(vpn(0), 'write')).toEqual({ kind: 'protection' });
+    space.protect(virtAddr(0), PAGE_SIZE, 'r--');
+    space.protect(virtAddr(0), PAGE_SIZE, 'rwx');
+    expect(space.handleFault(vpn(0), 'write')).toEqual({ kind: 'protection' });
+    expect(space.table.getEntry(vpn(0))).toMatchObject({ readonlyShared: true, writable: false });
   });
 
   test('never writes the zero frame', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidArgument, PAGE_SIZE, virtAddr, vpn } from '../../src/frame/index.js';
-import { MAX_PAGES, MAXVA, PTE_COW, PTE_U, PTE_W } from '../../src/paging/index.js';
-import { formatMapping, type Protection } from '../../src/space/index.js';
+import { InvalidArgument, OutOfMemory, PAGE_SIZE, Usage, virtAddr, vpn } from '../../src/frame/index.js';
+import { MAX_PAGES, MAXVA, PTE_COW, PTE_R, PTE_U, PTE_W } from '../../src/paging/index.js';
+import { type AddressSpace, formatMapping, type Protection } from '../../src/space/index.js';
 import { countAt, entry, frameAt, mapPages, peek, poke } from '../model/touch.js';
-import { makeWorld, snapshot } from '../model/world.js';
+import { makeWorld, snapshot, type World } from '../model/world.js';
 
 const bytesOf = (pages: number): number => pages * PAGE_SIZE;
 const at = (page: number) => virtAddr(page * PAGE_SIZE);
@@ -177,7 +177,7 @@ describe('protect', () => {
     const space = world.space();
     mapPages(space, 0, 1, 'rw-');
     poke(space, 0, 1);
-    const other = 0x20 | 0x40 | 0x80 | 0x200;
+    const other = 0x20 | 0x40 | 0x80;
     space.table.replace(vpn(0), entry(space, 0) | other);
     for (const protection of ['---', 'rwx', '--x', 'rw-'] as const) {
       space.protect(at(0), PAGE_SIZE, protection);
@@ -195,5 +195,49 @@ describe('protect', () => {
       expect.objectContaining({ code: 'ENOMEM' }),
     );
     expect(snapshot(world)).toBe(before);
+  });
+});
+
+describe('where memory runs out at the edge of a superpage', () => {
+  const MEGA = 512;
+  /** A space whose pages 512 to 1023 are one megapage, and no free frame. */
+  const withMegapage = (world: World): AddressSpace => {
+    const space = world.space();
+    mapPages(space, MEGA, MEGA, 'rw-');
+    const first = world.memory.allocateRange({
+      frames: MEGA,
+      usage: Usage.Frame,
+      alignmentFrames: MEGA,
+    });
+    space.table.map(vpn(MEGA), first, PTE_U | PTE_R | PTE_W, 1);
+    world.fill();
+    return space;
+  };
+
+  test.each([
+    ['unmap', (space: AddressSpace) => space.unmap(at(MEGA + 1), PAGE_SIZE)],
+    ['protect', (space: AddressSpace) => space.protect(at(MEGA + 1), PAGE_SIZE, 'r--')],
+  ] as const)(
+    '%s changes neither mappings nor pages, and succeeds once there is a frame',
+    (_name, change) => {
+      using world = makeWorld(8 * 2 ** 20);
+      const space = withMegapage(world);
+      const before = snapshot(world);
+      expect(() => change(space)).toThrow(OutOfMemory);
+      expect([snapshot(world), space.table.leafPages(vpn(MEGA))]).toEqual([before, MEGA]);
+      world.memory.release(world.held.pop()!);
+      change(space);
+      expect([...space.mappings].length).toBeGreaterThan(1);
+      world.check();
+      expect(peek(space, MEGA)).toBe(0);
+    },
+  );
+
+  test('protect of the whole of it wants no frame', () => {
+    using world = makeWorld(8 * 2 ** 20);
+    const space = withMegapage(world);
+    space.protect(at(MEGA), bytesOf(MEGA), 'r--');
+    expect(space.table.leafPages(vpn(MEGA))).toBe(MEGA);
+    world.check();
   });
 });

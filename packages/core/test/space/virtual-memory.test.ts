@@ -70,6 +70,27 @@ describe('a virtual memory', () => {
     expect([...world.virtualMemory.spaces]).toEqual([one, child]);
   });
 
+  test('closes every space to its end, though destructors throw', () => {
+    using world = makeWorld();
+    const { memory, virtualMemory } = world;
+    const [one, two] = [world.space(), world.space()];
+    for (const space of [one, two]) {
+      mapPages(space, 0, 2, 'rw-');
+      for (const page of [0, 1]) poke(space, page, 1);
+    }
+    let destroyed = 0;
+    memory.setDestructor(Usage.Frame, () => {
+      throw new Error(`destructor ${++destroyed}`);
+    });
+    expect(() => one.close()).toThrow('destructor 1');
+    expect([...virtualMemory.spaces, ...one.mappings]).toEqual([two]);
+    expect(() => virtualMemory.close()).toThrow('destructor 3');
+    expect(destroyed).toBe(4);
+    one.close();
+    virtualMemory.close();
+    expect([virtualMemory.spaces.size, memory.statistics().byUsage.Kernel]).toEqual([0, 0]);
+  });
+
   test('makes no space where there is no frame for its table, and remembers none', () => {
     using world = makeWorld();
     world.memory.failAllocation(1);
@@ -134,7 +155,7 @@ describe('an audit finds', () => {
     expect(planted(world, space, 0, own & ~PTE_U)).toContain('grants less than its mapping');
     expect(planted(world, space, 0, own | PTE_COW)).toContain('has both W and COW');
     expect(planted(world, space, 1, (zero & ~PTE_COW) | PTE_W)).toContain('its frame is shared');
-    expect(planted(world, space, 1, zero & ~PTE_COW)).toContain('neither writable nor COW');
+    expect(planted(world, space, 1, zero & ~PTE_COW)).toContain('neither writable nor shared');
     expect(planted(world, space, 2, text | PTE_COW)).toContain('COW in a mapping that is not writable');
     expect(planted(world, space, 0, own & ~PTE_R)).toContain('W without R is reserved');
     expect(planted(world, space, 0, own & ~PTE_V)).toContain('not a valid leaf');
