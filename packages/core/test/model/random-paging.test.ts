@@ -12,12 +12,12 @@ const KIBIBYTES = {
 /** How long each program is, and how many of its operations lie between two audits. */
 const LENGTHS = {
   Sv39PageTable: {
-    scarce: { operations: 10_000, auditEvery: 10 },
+    scarce: { operations: 10_000, auditEvery: 1 },
     ample: { operations: 20_000, auditEvery: 20 },
   },
   MockPageTable: {
-    scarce: { operations: 20_000, auditEvery: 1 },
-    ample: { operations: 20_000, auditEvery: 1 },
+    scarce: { operations: 45_000, auditEvery: 1 },
+    ample: { operations: 45_000, auditEvery: 1 },
   },
 };
 
