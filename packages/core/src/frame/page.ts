@@ -57,14 +57,21 @@ export class DynPage extends PageHandle {
   }
 }
 
-export class Page<M extends MetadataType> extends PageHandle {
+/** A handle to a page whose usage is known. */
+abstract class TypedPageHandle<M extends MetadataType> extends PageHandle {
   readonly type: M;
 
-  private constructor(memory: PhysicalMemory, frame: FrameNumber, type: M) {
+  protected constructor(memory: PhysicalMemory, frame: FrameNumber, type: M) {
     super(memory, frame);
     this.type = type;
   }
 
+  get metadata(): Metadata<M> {
+    return readMetadata(this.memory.words, this.memory.slots, this.frame, this.type);
+  }
+}
+
+export class Page<M extends MetadataType> extends TypedPageHandle<M> {
   /** For this layer's own use. @internal */
   static adopt<M extends MetadataType>(memory: PhysicalMemory, frame: FrameNumber, type: M): Page<M> {
     return new Page(memory, frame, type);
@@ -106,10 +113,6 @@ export class Page<M extends MetadataType> extends PageHandle {
     return new Page(memory, takeRaw(memory, address, type.usage), type);
   }
 
-  get metadata(): Metadata<M> {
-    return readMetadata(this.memory.words, this.memory.slots, this.frame, this.type);
-  }
-
   /** Another handle to the same page. @throws FrameReferenceError (EOVERFLOW); HolsteinError EBADF, as all. */
   clone(): Page<M> {
     return new Page(this.memory, this.retainForHandle(), this.type);
@@ -136,14 +139,7 @@ export class Page<M extends MetadataType> extends PageHandle {
   }
 }
 
-export class UniquePage<M extends MetadataType> extends PageHandle {
-  readonly type: M;
-
-  private constructor(memory: PhysicalMemory, frame: FrameNumber, type: M) {
-    super(memory, frame);
-    this.type = type;
-  }
-
+export class UniquePage<M extends MetadataType> extends TypedPageHandle<M> {
   /** For this layer's own use. @internal */
   static adopt<M extends MetadataType>(memory: PhysicalMemory, frame: FrameNumber, type: M): UniquePage<M> {
     return new UniquePage(memory, frame, type);
@@ -160,10 +156,6 @@ export class UniquePage<M extends MetadataType> extends PageHandle {
     const frame = memory.allocateUnique(type.usage, { ...options, metadata });
     memory.slots.addHandle(frame);
     return new UniquePage(memory, frame, type);
-  }
-
-  get metadata(): Metadata<M> {
-    return readMetadata(this.memory.words, this.memory.slots, this.frame, this.type);
   }
 
   /** @throws InvalidArgument for what the usage does not have, or a layer keeps; nothing is set then. */

@@ -15,6 +15,7 @@ import {
   frameNumber,
   frameStart,
   type FrameWatcher,
+  hex,
   NO_FRAME,
   type PhysicalMemory,
 } from '../frame/index.js';
@@ -125,9 +126,7 @@ export class CodeCache implements FrameWatcher {
     for (let index = 0; index < this.#memory.totalFrames; index++) {
       const frame = frameNumber(index);
       if (this.#memory.isWatched(frame) !== this.#slots.has(frame)) {
-        problems.push(
-          `frame 0x${index.toString(16)}: only one of hart and frame table knows of decoded code`,
-        );
+        problems.push(`frame ${hex(index)}: only one of hart and frame table knows of decoded code`);
       }
     }
     for (const [frame, slot] of this.#slots) {
@@ -139,7 +138,7 @@ export class CodeCache implements FrameWatcher {
         const after = this.#memory.bytes.subarray(record, record + RECORD_BYTES);
         if (before.some((byte, at) => byte !== after[at])) {
           problems.push(
-            `frame 0x${frame.toString(16)}: the code decoded at offset ${index * 2} is not what memory holds`,
+            `frame ${hex(frame)}: the code decoded at offset ${index * 2} is not what memory holds`,
           );
         }
       }

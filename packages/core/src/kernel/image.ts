@@ -5,7 +5,7 @@
 import { hex, OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
 import { type AddressSpace, copyOut, type VirtualMemory } from '../space/index.js';
 import { type ElfSegment, parseElf } from './elf.js';
-import { GUARD_AND_STACK_BYTES } from './memory-layout.js';
+import { GUARD_AND_STACK_BYTES, roundUpToPage } from './memory-layout.js';
 
 const STACK_ALIGNMENT = 16;
 const POINTER_BYTES = 8;
@@ -38,7 +38,7 @@ export const loadImage = (
   const elf = parseElf(file);
   if (elf.kind === 'problem') return failure('ENOEXEC', elf.problem);
   const last = elf.segments.at(-1)!;
-  const imageEnd = roundUp(last.address + last.memoryBytes);
+  const imageEnd = roundUpToPage(last.address + last.memoryBytes);
   const stackTop = imageEnd + GUARD_AND_STACK_BYTES;
   const stack = layArgumentsOut(argv, stackTop);
   if (stack === undefined)
@@ -70,7 +70,7 @@ const loadSegment = (
   { address, memoryBytes, content, protection }: ElfSegment,
 ): void => {
   const start = virtAddr(address - (address % PAGE_SIZE));
-  const lengthBytes = roundUp(address + memoryBytes) - start;
+  const lengthBytes = roundUpToPage(address + memoryBytes) - start;
   space.map({ at: start, lengthBytes, protection: 'rw-' });
   mustCopyOut(space, address, content);
   if (protection !== 'rw-') space.protect(start, lengthBytes, protection);
@@ -102,8 +102,6 @@ const layArgumentsOut = (argv: readonly Uint8Array[], stackTop: number): Uint8Ar
   }
   return bytes;
 };
-
-const roundUp = (address: number): number => Math.ceil(address / PAGE_SIZE) * PAGE_SIZE;
 
 const failure = (code: ImageFailure['code'], problem: string): ImageFailure => ({
   kind: 'failure',

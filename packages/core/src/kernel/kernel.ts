@@ -8,7 +8,7 @@
  *
  * Nothing that a process does throws out of `step`: it gets -1, or is killed with a message.
  */
-import { hex, HolsteinError, OutOfMemory } from '../frame/index.js';
+import { hex, HolsteinError, InvalidArgument, OutOfMemory } from '../frame/index.js';
 import { CONTEXT_BYTES, type Hart, MAX_BUDGET, type Stop } from '../hart/index.js';
 import type { Access } from '../paging/index.js';
 import { type FaultFailure, type ForkKind, formatMapping, type VirtualMemory } from '../space/index.js';
@@ -125,8 +125,7 @@ export class Kernel {
     if (file === undefined) throw new HolsteinError('ENOENT', `there is no program ${path}`);
     if (argv.length >= this.limits.arguments) {
       const most = this.limits.arguments - 1;
-      throw new HolsteinError(
-        'EINVAL',
+      throw new InvalidArgument(
         `${argv.length} arguments for ${path}: at most ${most} are possible, with its name`,
       );
     }
@@ -484,7 +483,7 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 const positive = (name: string, value: number, most: number): number => {
   if (!Number.isSafeInteger(value) || value < 1 || value > most) {
-    throw new HolsteinError('EINVAL', `${name} of ${value}: give a whole number from 1 to ${most}`);
+    throw new InvalidArgument(`${name} of ${value}: give a whole number from 1 to ${most}`);
   }
   return value;
 };

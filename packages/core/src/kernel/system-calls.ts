@@ -6,7 +6,7 @@ import { OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
 import { copyIn, copyInString, copyOut } from '../space/index.js';
 import type { OpenFile, Wait } from './file.js';
 import type { Kernel } from './kernel.js';
-import { USER_END } from './memory-layout.js';
+import { roundUpToPage, USER_END } from './memory-layout.js';
 import { Pipe } from './pipe.js';
 import type { Process } from './process.js';
 
@@ -145,8 +145,8 @@ const sbrk: SystemCall = (kernel, process) => {
   const { breakAddress, space } = process;
   const moved = breakAddress + kernel.hart.registerAsSigned(A0);
   if (moved < 0 || moved > USER_END) return FAILED;
-  const oldEnd = roundUp(breakAddress);
-  const newEnd = roundUp(moved);
+  const oldEnd = roundUpToPage(breakAddress);
+  const newEnd = roundUpToPage(moved);
   if (newEnd > oldEnd) {
     const at = virtAddr(oldEnd);
     space.map({ at, lengthBytes: newEnd - oldEnd, protection: 'rw-' });
@@ -230,5 +230,3 @@ const ints = (...values: readonly number[]): Uint8Array => {
   for (const [index, value] of values.entries()) view.setInt32(index * INT_BYTES, value, true);
   return bytes;
 };
-
-const roundUp = (address: number): number => Math.ceil(address / PAGE_SIZE) * PAGE_SIZE;

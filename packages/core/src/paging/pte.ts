@@ -10,7 +10,7 @@
  * V and none of R, W, X names the next table; all others with V are leaves. Bits 8 and 9 are the
  * specification's RSW field, which hardware ignores; seeds 000, 003 and 004 give them their meaning here.
  */
-import { frameNumber, type FrameNumber } from '../frame/index.js';
+import { frameNumber, type FrameNumber, hex } from '../frame/index.js';
 
 /** Bytes of an entry. */
 export const PTE_BYTES = 8;
@@ -72,5 +72,5 @@ const letters = 'VRWXUGADcs';
 /** An entry for people: its frame and its flags, such as `0x5ea VR-XU-A---`. c = COW, s = readonly and shared. */
 export const formatPte = (pte: number): string => {
   const flags = [...letters].map((letter, bit) => ((pte >>> bit) & 1 ? letter : '-')).join('');
-  return `0x${pteFrame(pte).toString(16)} ${flags}`;
+  return `${hex(pteFrame(pte))} ${flags}`;
 };

@@ -237,8 +237,7 @@ export class AddressSpace implements Disposable {
   }
 
   #mapZeros(page: Vpn, mapping: Mapping): void {
-    const frame = this.memory.allocate(Usage.Frame);
-    this.memory.zero(frame);
+    const frame = this.memory.allocate(Usage.Frame, { content: 'zeros' });
     this.#mapUsed(page, frame, mapping.rights);
   }
 

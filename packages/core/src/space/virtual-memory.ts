@@ -79,8 +79,7 @@ export class VirtualMemory implements Disposable {
     this.updates = updates;
     this.tlb = tlb;
     this.spaces = this.#spaces;
-    this.zeroFrame = memory.allocate(Usage.Kernel);
-    memory.zero(this.zeroFrame);
+    this.zeroFrame = memory.allocate(Usage.Kernel, { content: 'zeros' });
   }
 
   /**
