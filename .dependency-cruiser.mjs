@@ -2,7 +2,7 @@
  * The layer check: in packages/core a folder imports only from folders above it in LAYERS, and through
  * their index.ts; the core imports no Node module and nothing from npm.
  */
-const LAYERS = ['frame', 'paging', 'space', 'hart', 'kernel', 'machine'];
+const LAYERS = ['frame', 'paging', 'vmo', 'space', 'hart', 'kernel', 'machine'];
 const source = (/** @type {string} */ layer) => `^packages/core/src/${layer}/`;
 
 /** @type {import('dependency-cruiser').IConfiguration} */

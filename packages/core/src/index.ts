@@ -5,3 +5,4 @@ export * from './kernel/index.js';
 export * from './machine/index.js';
 export * from './paging/index.js';
 export * from './space/index.js';
+export * from './vmo/index.js';

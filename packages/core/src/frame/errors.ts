@@ -2,15 +2,19 @@
 
 export type ErrorCode =
   | 'EACCES'
+  | 'EAGAIN'
   | 'EBADF'
   | 'EBUSY'
   | 'EEXIST'
   | 'EFAULT'
   | 'EINVAL'
+  | 'EIO'
   | 'ENOENT'
   | 'ENOEXEC'
   | 'ENOMEM'
-  | 'EOVERFLOW';
+  | 'ENOTSUP'
+  | 'EOVERFLOW'
+  | 'ESTALE';
 
 /** What every error of holstein's is an instance of. */
 export class HolsteinError extends Error {

@@ -1,5 +1,6 @@
 /**
- * What a thread wants done at the end of frames: a destructor for each usage, and one watcher of single frames.
+ * What a thread wants done at the end of frames: a destructor for each usage, and one watcher of single frames;
+ * and who gives frames back when there are none left.
  *
  * They are functions, so each thread has its own. Where RAM is shared the header says which usages have a
  * destructor in some thread, and the slot that a frame is watched: a thread that has none itself may not drop the
@@ -12,6 +13,12 @@ import { FLAG_WATCHED, STATE_USAGE_MASK, type Usage, USAGE_COUNT, usageName } fr
 
 export type FrameDestructor = (frame: FrameNumber) => void;
 
+/**
+ * Gives frames back that can be had again, such as clean pages, when an allocation finds none free. It must not
+ * allocate. @param frames how many are wanted. @returns how many it has given back.
+ */
+export type FrameReclaimer = (frames: number) => number;
+
 /** Hears of changes to the frames that it watches. */
 export interface FrameWatcher {
   /** Bytes `offset … offset + length - 1` of a watched frame have just been written. */
@@ -22,6 +29,7 @@ export interface FrameWatcher {
 
 export class FrameHooks {
   watcher: FrameWatcher | undefined;
+  readonly reclaimers = new Set<FrameReclaimer>();
   readonly #words: Uint32Array;
   /** Index in `words` of the Meta header. */
   readonly #header: number;
@@ -31,6 +39,15 @@ export class FrameHooks {
   constructor(words: Uint32Array, header: number) {
     this.#words = words;
     this.#header = header;
+  }
+
+  /** Asks the reclaimers for frames, one after the other. @returns whether they gave any. */
+  reclaim(frames: number): boolean {
+    let given = 0;
+    for (const reclaimer of this.reclaimers) {
+      if (given < frames) given += reclaimer(frames - given);
+    }
+    return given > 0;
   }
 
   setDestructor(usage: Usage, destructor: FrameDestructor): void {

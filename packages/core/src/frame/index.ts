@@ -19,7 +19,7 @@ export { Segment, type SegmentOptions } from './segment.js';
 export type { RawLedger, RawReference } from './ledger.js';
 export { PhysicalMemory, type PhysicalMemoryOptions } from './physical-memory.js';
 export type { FrameStatistics } from './statistics.js';
-export type { FrameDestructor, FrameWatcher } from './frame-hooks.js';
+export type { FrameDestructor, FrameReclaimer, FrameWatcher } from './frame-hooks.js';
 export type { AllocateOptions, AllocationClass, RangeOptions } from './range.js';
 export { MAX_RAM_BYTES, type RamOptions, type SharedRam } from './ram.js';
 export {
@@ -27,6 +27,7 @@ export {
   METADATA_ENTRIES,
   METADATA_INDEX,
   METADATA_LEVEL,
+  METADATA_LISTS,
   METADATA_OWNER,
   METADATA_READ_SHARES,
   METADATA_WRITE_SHARES,

@@ -10,6 +10,7 @@ import {
   METADATA_ENTRIES,
   METADATA_INDEX,
   METADATA_LEVEL,
+  METADATA_LISTS,
   METADATA_OWNER,
   METADATA_READ_SHARES,
   METADATA_WRITE_SHARES,
@@ -30,11 +31,11 @@ export const FrameMeta = {
   usage: Usage.Frame,
   fields: {
     owner: METADATA_OWNER,
-    index: METADATA_INDEX,
+    lists: METADATA_LISTS,
     readShares: METADATA_READ_SHARES,
     writeShares: METADATA_WRITE_SHARES,
   },
-  layerFields: ['readShares', 'writeShares'],
+  layerFields: ['lists', 'readShares', 'writeShares'],
 } as const satisfies MetadataType;
 
 /** A page table: `owner` names its space, `index` the entry that leads to it. */

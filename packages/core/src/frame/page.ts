@@ -36,6 +36,13 @@ export class DynPage extends PageHandle {
     return new DynPage(memory, frame);
   }
 
+  /** A handle to a page in use, with a reference of its own. @throws FrameReferenceError as `PhysicalMemory.retain` */
+  static to(memory: PhysicalMemory, frame: FrameNumber): DynPage {
+    memory.retain(frame);
+    memory.slots.addHandle(frame);
+    return new DynPage(memory, frame);
+  }
+
   /**
    * Restores a page from what `intoRaw` gave, once.
    * @throws InvalidArgument for an address that is no page's; FrameReferenceError (EINVAL) where the page

@@ -30,7 +30,7 @@ import {
 import { auditFrames } from './audit.js';
 import { BuddyAllocator } from './buddy-allocator.js';
 import { FrameReferenceError, HolsteinError, InvalidArgument, OutOfMemory } from './errors.js';
-import { type FrameDestructor, FrameHooks, type FrameWatcher } from './frame-hooks.js';
+import { type FrameDestructor, FrameHooks, type FrameReclaimer, type FrameWatcher } from './frame-hooks.js';
 import { FrameSlots } from './frame-slots.js';
 import { RawLedger } from './ledger.js';
 import {
@@ -73,6 +73,8 @@ export class PhysicalMemory {
   readonly words: Uint32Array;
   readonly doublewords: BigUint64Array;
   readonly sizeBytes: number;
+  /** Whether other threads may use the same RAM. */
+  readonly isShared: boolean;
   readonly totalFrames: number;
   /** The first frame that `allocate` may give out; all below are Reserved or Meta. */
   readonly firstAllocatable: FrameNumber;
@@ -85,7 +87,6 @@ export class PhysicalMemory {
   readonly #allocator: BuddyAllocator;
   /** Index in `words` of the Meta header. */
   readonly #header: number;
-  readonly #shared: boolean;
   readonly #checking: boolean;
   readonly #reserveFrames: number;
   readonly #hooks: FrameHooks;
@@ -109,7 +110,7 @@ export class PhysicalMemory {
     this.totalFrames = totalFrames;
     this.firstAllocatable = firstAllocatable;
     this.#options = options;
-    this.#shared = !(buffer instanceof ArrayBuffer);
+    this.isShared = !(buffer instanceof ArrayBuffer);
     this.#checking = options.checking === 'on';
     this.#reserveFrames = reserveOf(options, totalFrames - firstAllocatable);
     this.ledger = this.#checking ? new RawLedger() : undefined;
@@ -120,7 +121,7 @@ export class PhysicalMemory {
       words: this.words,
       start: slots,
       frames: totalFrames,
-      shared: this.#shared,
+      shared: this.isShared,
       hooks: this.#hooks,
     });
     this.#allocator = new BuddyAllocator({
@@ -136,7 +137,7 @@ export class PhysicalMemory {
 
   /** What another thread's PhysicalMemory is made with. @throws InvalidArgument where RAM is not shared. */
   share(): SharedRam {
-    if (!this.#shared) throw new InvalidArgument("RAM is not shared: make it with threads: 'shared'");
+    if (!this.isShared) throw new InvalidArgument("RAM is not shared: make it with threads: 'shared'");
     const { sizeBytes, reservedBytes = 0, reserveFrames = 0, checking = 'off' } = this.#options;
     return { memory: this.memory, sizeBytes, reservedBytes, reserveFrames, checking };
   }
@@ -174,13 +175,19 @@ export class PhysicalMemory {
 
   #take(usage: AllocatableUsage, allocationClass: AllocationClass): FrameNumber {
     if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(1, usage);
-    if (this.#shared) this.#lock();
+    let frame = this.#takeFree(usage, allocationClass);
+    if (frame === NO_FRAME && this.#hooks.reclaim(1)) frame = this.#takeFree(usage, allocationClass);
+    if (frame === NO_FRAME) throw this.#outOfMemory(1, usage);
+    if (this.#checking) this.#checkUnwritten(frame, 1, usage);
+    return frame;
+  }
+
+  #takeFree(usage: AllocatableUsage, allocationClass: AllocationClass): FrameNumber {
+    if (this.isShared) this.#lock();
     const frame =
       this.#allocator.freeFrames > this.#kept(allocationClass) ? this.#allocator.take() : NO_FRAME;
     if (frame !== NO_FRAME) this.#countUsage(usage, 1);
-    if (this.#shared) this.#unlock();
-    if (frame === NO_FRAME) throw this.#outOfMemory(1, usage);
-    if (this.#checking) this.#checkUnwritten(frame, 1, usage);
+    if (this.isShared) this.#unlock();
     return frame;
   }
 
@@ -196,7 +203,7 @@ export class PhysicalMemory {
     const { frames, usage, alignmentFrames = 1, at, content = 'any', allocationClass = 'ordinary' } = options;
     checkRange(options, this.firstAllocatable, this.totalFrames);
     if (this.#failWhen !== undefined && this.#failWhen()) throw this.#outOfMemory(frames, usage);
-    if (this.#shared) this.#lock();
+    if (this.isShared) this.#lock();
     const enough = this.#allocator.freeFrames - frames >= this.#kept(allocationClass);
     let first = NO_FRAME;
     let busy = false;
@@ -210,7 +217,7 @@ export class PhysicalMemory {
       this.#allocator.giveRange(at, frames);
     }
     if (first !== NO_FRAME) this.#countUsage(usage, frames);
-    if (this.#shared) this.#unlock();
+    if (this.isShared) this.#unlock();
     if (busy)
       throw new HolsteinError('EBUSY', `of the ${frames} frames from ${hex(at!)} on, not all are free`);
     if (first === NO_FRAME) throw this.#outOfMemory(frames, usage);
@@ -316,6 +323,15 @@ export class PhysicalMemory {
     this.#hooks.watcher = watcher;
   }
 
+  /** Names one who gives frames back when `allocate` finds none free. `allocateRange` does not ask. */
+  addReclaimer(reclaimer: FrameReclaimer): void {
+    this.#hooks.reclaimers.add(reclaimer);
+  }
+
+  removeReclaimer(reclaimer: FrameReclaimer): void {
+    this.#hooks.reclaimers.delete(reclaimer);
+  }
+
   /** @throws FrameReferenceError (EINVAL) where the frame is free: its flags are the allocator's. */
   watch(frame: FrameNumber): void {
     if (this.usage(frame) === Usage.Unused) {
@@ -416,10 +432,10 @@ export class PhysicalMemory {
       poison(this.words, frame);
       this.slots.setFlag(frame, FLAG_POISONED);
     }
-    if (this.#shared) this.#lock();
+    if (this.isShared) this.#lock();
     this.#countUsage(usage, -1);
     this.#allocator.give(frame);
-    if (this.#shared) this.#unlock();
+    if (this.isShared) this.#unlock();
   }
 
   /** Free frames that an allocation must leave. */
@@ -446,10 +462,10 @@ export class PhysicalMemory {
       if (damage !== undefined) this.slots.clearFlag(frame, FLAG_POISONED);
     }
     if (damage === undefined) return;
-    if (this.#shared) this.#lock();
+    if (this.isShared) this.#lock();
     this.#countUsage(usage, -frames);
     this.#allocator.giveRange(first, frames);
-    if (this.#shared) this.#unlock();
+    if (this.isShared) this.#unlock();
     throw new FrameReferenceError('EINVAL', damage);
   }
 

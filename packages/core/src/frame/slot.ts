@@ -50,16 +50,18 @@ export const MAX_COUNT = 0xffff_fffe;
  * What each usage keeps in the slot's metadata, as byte offsets into it. All are u32, and zero when the
  * frame is allocated.
  *
- *      Frame        owner | index | read shares | write shares
+ *      Frame        owner | lists | read shares | write shares
  *      PageTable    owner | index | entries     | level
  *      KernelStack  owner | index
  *
  * `owner` and `index` are the reverse reference: a number that names what the frame belongs to, and the
  * frame's place in it. Of a page table they are the frame of the table above it (0 for a root), and the entry
- * there that leads to it.
+ * there that leads to it; of a memory object's frame `owner` is the object that it was first committed to.
  */
 export const METADATA_OWNER = 0;
 export const METADATA_INDEX = 4;
+/** Frame: slots of memory objects' page lists that name the frame. */
+export const METADATA_LISTS = 4;
 /** Frame: entries that name the frame "readonly and shared", and "writable and shared" (seed 000). */
 export const METADATA_READ_SHARES = 8;
 export const METADATA_WRITE_SHARES = 12;

@@ -25,10 +25,10 @@ import { COUNT_UNIQUE, MAX_COUNT } from '../../src/frame/slot.js';
 import { expectRefusal, makeMemory, plantCount, stateOf } from './state.js';
 
 const PLACE = physAddr(20 * PAGE_SIZE);
-const NOTHING = { owner: 0, index: 0, readShares: 0, writeShares: 0 };
+const NOTHING = { owner: 0, lists: 0, readShares: 0, writeShares: 0 };
 const ZEROS = {
-  [Usage.Frame]: { readShares: 0, writeShares: 0 },
-  [Usage.PageTable]: { entries: 0, level: 0 },
+  [Usage.Frame]: NOTHING,
+  [Usage.PageTable]: { owner: 0, index: 0, entries: 0, level: 0 },
 };
 
 /** Fails unless all that was taken has been given back. */
@@ -40,14 +40,14 @@ const expectAllFree = (memory: PhysicalMemory): void => {
 describe('a page from an unused frame', () => {
   test('is the page at that address, with its metadata and one reference', () => {
     const memory = makeMemory();
-    using page = Page.fromUnused(memory, PLACE, FrameMeta, { owner: 7, index: 0xffff_ffff });
+    using page = Page.fromUnused(memory, PLACE, FrameMeta, { owner: 0xffff_ffff });
     expect(page.address).toBe(PLACE);
     expect(page.frame).toBe(20);
     expect(page.level).toBe(1);
     expect(page.sizeBytes).toBe(PAGE_SIZE);
     expect(page.usage).toBe(Usage.Frame);
     expect(page.type).toBe(FrameMeta);
-    expect(page.metadata).toEqual({ ...NOTHING, owner: 7, index: 0xffff_ffff });
+    expect(page.metadata).toEqual({ ...NOTHING, owner: 0xffff_ffff });
     expect(page.referenceCount).toBe(1);
     expect(page.isOpen).toBe(true);
     expect(memory.usage(frameNumber(20))).toBe(Usage.Frame);
@@ -55,14 +55,14 @@ describe('a page from an unused frame', () => {
   });
 
   test.each([
-    [FrameMeta, ['owner', 'index', 'readShares', 'writeShares']],
-    [PageTableMeta, ['owner', 'index', 'entries', 'level']],
-    [KernelMeta, []],
-    [KernelStackMeta, ['owner', 'index']],
-  ] as const)('has the metadata of its usage, each word in its place: %o', (type: MetadataType, fields) => {
+    [FrameMeta, ['owner', 'lists', 'readShares', 'writeShares'], 1],
+    [PageTableMeta, ['owner', 'index', 'entries', 'level'], 2],
+    [KernelMeta, [], 0],
+    [KernelStackMeta, ['owner', 'index'], 2],
+  ] as const)('has the metadata of its usage, each word in its place: %o', (type: MetadataType, fields, settable) => {
     const memory = makeMemory();
     const all = Object.fromEntries(fields.map((field, index) => [field, index + 1]));
-    const own = Object.fromEntries(Object.entries(all).slice(0, 2));
+    const own = Object.fromEntries(Object.entries(all).slice(0, settable));
     using page = Page.fromUnused(memory, PLACE, type, own);
     const place = memory.metadata(page.frame) / 4;
     const words = memory.words.subarray(place, place + 4);
@@ -74,6 +74,7 @@ describe('a page from an unused frame', () => {
   });
 
   test.each([
+    [FrameMeta, 'lists'],
     [FrameMeta, 'readShares'],
     [FrameMeta, 'writeShares'],
     [PageTableMeta, 'entries'],
@@ -90,7 +91,7 @@ describe('a page from an unused frame', () => {
     }
     using unique = UniquePage.allocate<MetadataType>(memory, type);
     expectRefusal(memory, () => unique.setMetadata({ owner: 1, ...forged }), 'EINVAL', field);
-    expect(unique.metadata).toEqual({ owner: 0, index: 0, ...ZEROS[type.usage] });
+    expect(unique.metadata).toEqual(ZEROS[type.usage]);
   });
 
   test('has zeros for the metadata that is not given, whatever the last page had', () => {
@@ -421,13 +422,13 @@ describe('conversions', () => {
 describe('raw references', () => {
   test('keep the page, and are restored as either kind of handle', () => {
     const memory = makeMemory();
-    const raw = Page.fromUnused(memory, PLACE, FrameMeta, { index: 4 }).intoRaw();
+    const raw = Page.fromUnused(memory, PLACE, FrameMeta, { owner: 4 }).intoRaw();
     expect(raw).toBe(PLACE);
     expect(memory.count(frameNumber(20))).toBe(1);
     expect([memory.slots.handles(frameNumber(20)), memory.slots.raw(frameNumber(20))]).toEqual([0, 1]);
     expect(memory.audit()).toEqual([]);
     const page = Page.fromRaw(memory, raw, FrameMeta);
-    expect(page.metadata.index).toBe(4);
+    expect(page.metadata.owner).toBe(4);
     expect(page.referenceCount).toBe(1);
     const dyn = DynPage.fromRaw(memory, page.intoRaw());
     expect(dyn.referenceCount).toBe(1);
@@ -483,11 +484,11 @@ describe('a unique page', () => {
     const unique = UniquePage.allocate(memory, FrameMeta, { owner: 1 });
     expect(unique.type).toBe(FrameMeta);
     unique.bytes.fill(0xab);
-    unique.setMetadata({ index: 2 });
-    expect(unique.metadata).toEqual({ ...NOTHING, owner: 1, index: 2 });
+    unique.setMetadata({ owner: 2 });
+    expect(unique.metadata).toEqual({ ...NOTHING, owner: 2 });
     expect(unique.bytes).toHaveLength(PAGE_SIZE);
     const page = unique.share();
-    expect(page.metadata).toEqual({ ...NOTHING, owner: 1, index: 2 });
+    expect(page.metadata).toEqual({ ...NOTHING, owner: 2 });
     expect(memory.bytes[page.address + PAGE_SIZE - 1]).toBe(0xab);
     expect(memory.bytes[page.address + PAGE_SIZE]).toBe(0);
     page.close();
@@ -512,7 +513,7 @@ describe('a unique page', () => {
 
   test('has all of a change of its metadata, or none', () => {
     const memory = makeMemory();
-    using unique = UniquePage.allocate(memory, FrameMeta, { owner: 1 });
+    using unique = UniquePage.allocate(memory, KernelStackMeta, { owner: 1 });
     expectRefusal(
       memory,
       () => unique.setMetadata({ owner: 5, index: -1 }),

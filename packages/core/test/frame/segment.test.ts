@@ -32,13 +32,13 @@ describe('allocate', () => {
   test.each([1, 2, 3, 5, 7, 8, 13, 31, 32])('gives %d pages in a row, each with one reference', (frames) => {
     const memory = makeMemory();
     const before = joinedBlocks(memory);
-    const segment = Segment.allocate(memory, FrameMeta, { frames }, (index) => ({ owner: 4, index }));
+    const segment = Segment.allocate(memory, FrameMeta, { frames }, (index) => ({ owner: 4 + index }));
     expect([segment.length, segment.sizeBytes]).toEqual([frames, frames * PAGE_SIZE]);
     expect(memory.freeFrames).toBe(memory.totalFrames - memory.firstAllocatable - frames);
     for (let index = 0; index < frames; index++) {
       using page = segment.page(index);
       expect(page.address).toBe(segment.address + index * PAGE_SIZE);
-      expect(page.metadata).toEqual({ owner: 4, index, readShares: 0, writeShares: 0 });
+      expect(page.metadata).toEqual({ owner: 4 + index, lists: 0, readShares: 0, writeShares: 0 });
       expect(page.referenceCount).toBe(2);
     }
     expect(memory.audit()).toEqual([]);
@@ -178,7 +178,7 @@ describe('allocate', () => {
 describe('slice', () => {
   test('adds a reference to each of its pages, and outlives the segment', () => {
     const memory = makeMemory();
-    const segment = Segment.allocate(memory, FrameMeta, { frames: 10 }, (index) => ({ index }));
+    const segment = Segment.allocate(memory, FrameMeta, { frames: 10 }, (owner) => ({ owner }));
     const frames = framesOf(segment);
     const slice = segment.slice(2, 6);
     const of = slice.slice(1, 2);
@@ -188,7 +188,7 @@ describe('slice', () => {
     segment.close();
     expect(frames.map((frame) => memory.count(frame))).toEqual([0, 0, 1, 2, 1, 1, 0, 0, 0, 0]);
     using page = of.page(0);
-    expect(page.metadata.index).toBe(3);
+    expect(page.metadata.owner).toBe(3);
     slice.close();
     of.close();
     page.close();
@@ -263,9 +263,9 @@ describe('split', () => {
 describe('pages', () => {
   test('outlive the segment that they are of', () => {
     const memory = makeMemory();
-    const segment = Segment.allocate(memory, FrameMeta, { frames: 6 }, (index) => ({ index }));
+    const segment = Segment.allocate(memory, FrameMeta, { frames: 6 }, (owner) => ({ owner }));
     const pages = [...segment.pages()];
-    expect(pages.map((page) => page.metadata.index)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(pages.map((page) => page.metadata.owner)).toEqual([0, 1, 2, 3, 4, 5]);
     segment.close();
     expect(pages.map((page) => page.referenceCount)).toEqual([1, 1, 1, 1, 1, 1]);
     expect(memory.audit()).toEqual([]);

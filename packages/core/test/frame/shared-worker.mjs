@@ -136,14 +136,14 @@ const frames = () => {
         const count = 1 + below(20);
         const at = memory.firstAllocatable + below(memory.totalFrames - memory.firstAllocatable - count);
         const place = what === 13 ? { at: /** @type {any} */ (at) } : {};
-        const segment = Segment.allocate(memory, FrameMeta, { frames: count, ...place }, (index) => ({
-          index,
+        const segment = Segment.allocate(memory, FrameMeta, { frames: count, ...place }, (owner) => ({
+          owner,
         }));
         const first = segment.address / 4096;
         held.push({ first, count, close: () => segment.close() });
         own(first, count);
         const last = segment.page(count - 1);
-        if (last.metadata.index !== count - 1) throw new Error('its metadata is another’s');
+        if (last.metadata.owner !== count - 1) throw new Error('its metadata is another’s');
         last.close();
       }
     } catch (error) {

@@ -92,7 +92,7 @@ describe('threads that use the same RAM', () => {
     let ended = 0;
     memory.setDestructor(Usage.Frame, () => ended++);
     const before = memory.statistics();
-    const pages = Array.from({ length: 5 }, (_, index) => Page.allocate(memory, FrameMeta, { index }));
+    const pages = Array.from({ length: 5 }, (_, owner) => Page.allocate(memory, FrameMeta, { owner }));
     const raws = Array.from({ length: WORKERS }, () => pages.map((page) => page.clone().intoRaw()));
     const { answers, destroyed } = await runWorkers({
       memory,

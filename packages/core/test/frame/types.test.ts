@@ -17,9 +17,9 @@ import { makeMemory } from './state.js';
 test('metadata is that of the page’s usage, and of no other', () => {
   const memory = makeMemory();
   using table = Page.allocate(memory, PageTableMeta, { index: 3 });
-  using frame = Page.allocate(memory, FrameMeta, { index: 2 });
+  using frame = Page.allocate(memory, FrameMeta, { owner: 2 });
   using kernel = Page.allocate(memory, KernelMeta);
-  expect([table.metadata.index, frame.metadata.index]).toEqual([3, 2]);
+  expect([table.metadata.index, frame.metadata.owner]).toEqual([3, 2]);
   expect([table.metadata.entries, frame.metadata.readShares]).toEqual([0, 0]);
   // @ts-expect-error: a page table is not shared as frames are.
   expect(table.metadata.readShares).toBeUndefined();
@@ -43,7 +43,7 @@ test('metadata is read only: what is written goes nowhere', () => {
   expect(page.metadata.owner).toBe(1);
   expect(() => {
     // @ts-expect-error: there is no way to set it whole either.
-    page.metadata = { owner: 2, index: 0, readShares: 0, writeShares: 0 };
+    page.metadata = { owner: 2, lists: 0, readShares: 0, writeShares: 0 };
   }).toThrow(TypeError);
   // @ts-expect-error: only a sole owner changes metadata.
   expect(page.setMetadata).toBeUndefined();
@@ -113,7 +113,7 @@ test('frames cannot be allocated as Unused, Reserved or Meta', () => {
 
 test('metadata that is named by its type is that of the page', () => {
   const table: Metadata<typeof PageTableMeta> = { owner: 1, index: 2, entries: 3, level: 0 };
-  const frame: (keyof Metadata<typeof FrameMeta>)[] = ['owner', 'index', 'readShares', 'writeShares'];
+  const frame: (keyof Metadata<typeof FrameMeta>)[] = ['owner', 'lists', 'readShares', 'writeShares'];
   expect(Object.keys(table)).toHaveLength(frame.length);
   const dyn = (page: DynPage): number => page.referenceCount;
   expect(dyn).toBeTypeOf('function');

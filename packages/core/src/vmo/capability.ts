@@ -1,0 +1,228 @@
+/**
+ * What every capability has: the part of an object that it reaches, its rights, and its place among those that it was
+ * derived from and that were derived from it.
+ *
+ *      open → closed    close(): what was derived from it counts as derived from what it was derived from
+ *      open → moved     another capability takes its place
+ *      open → stale     revoke(), of it or of one above it
+ */
+import { HolsteinError, InvalidArgument } from '../frame/index.js';
+import { FirstError } from '../paging/index.js';
+import type { MemoryObject, Window } from './memory-object.js';
+import { requireRights, type Right, type RightBits, rightNames } from './rights.js';
+import { nextChanged } from './write-back.js';
+
+/** The part of an object that a capability reaches. */
+export interface Reach {
+  readonly object: MemoryObject;
+  readonly window: Window;
+  /** Where it begins in the object, in bytes: on a page. */
+  readonly start: number;
+  /** Of a slice. Otherwise undefined: it is as long as the object, whatever that becomes. */
+  readonly sizeBytes: number | undefined;
+}
+
+export type CapabilityState = 'open' | 'closed' | 'moved' | 'stale';
+
+/** What to do with changed pages that nobody could write back any more. */
+export interface CloseOptions {
+  /** 'refuse' throws; 'discard' loses them. Default 'refuse'. */
+  readonly unwritten?: 'refuse' | 'discard';
+}
+
+export abstract class Capability {
+  readonly #reach: Reach;
+  readonly #object: MemoryObject;
+  readonly #start: number;
+  readonly #rights: RightBits;
+  /** The rights while the capability is open, and that it is: both are looked at in one test. */
+  #usable: RightBits;
+  #state: CapabilityState = 'open';
+  /** Where it stands itself: among those that were derived from the same. */
+  #siblings: Set<Capability>;
+  #derived = new Set<Capability>();
+
+  /** Takes over a hold on the window. Use `MemoryObjects.create`, `createChild` or `duplicate`. @internal */
+  constructor(reach: Reach, rights: RightBits, siblings: Set<Capability>) {
+    this.#reach = reach;
+    this.#object = reach.object;
+    this.#start = reach.start;
+    this.#rights = rights;
+    this.#usable = rights | OPEN;
+    this.#siblings = siblings;
+    siblings.add(this);
+  }
+
+  get state(): CapabilityState {
+    return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** What the holder may do, in the order of `RIGHTS`. */
+  get rights(): readonly Right[] {
+    return rightNames(this.#rights);
+  }
+
+  /** Bytes: of the slice, or of the object. @throws HolsteinError EBADF, ESTALE as all */
+  get size(): number {
+    this.use(0, 'size');
+    return this.sizeBytes;
+  }
+
+  /** What it reaches, for the layer's own use. @internal */
+  get reach(): Reach {
+    return this.#reach;
+  }
+
+  /** What was derived from it, for the layer's own use. @internal */
+  get derived(): Set<Capability> {
+    return this.#derived;
+  }
+
+  protected get rightBits(): RightBits {
+    return this.#rights;
+  }
+
+  protected get sizeBytes(): number {
+    return this.#reach.sizeBytes ?? this.#object.sizeBytes;
+  }
+
+  /**
+   * The object, for a call that needs some rights.
+   * @throws HolsteinError EBADF where the capability is closed or moved, ESTALE where it is revoked, EACCES where a
+   *   right is wanting.
+   */
+  protected use(needed: RightBits, what: string): MemoryObject {
+    if (((needed | OPEN) & ~this.#usable) !== 0) this.#refuse(needed, what);
+    return this.#object;
+  }
+
+  #refuse(needed: RightBits, what: string): void {
+    if (this.#state !== 'open') throw this.#notOpen(what);
+    requireRights(this.#rights, needed, what);
+  }
+
+  #notOpen(what: string): HolsteinError {
+    const { name } = this.#reach.object;
+    return this.#state === 'stale'
+      ? new HolsteinError('ESTALE', `${what}: this capability to ${name} has been revoked`)
+      : new HolsteinError('EBADF', `${what}: this capability to ${name} is ${this.#state}`);
+  }
+
+  /** Where a range begins in the object, in bytes. @throws InvalidArgument where it is not within what is reached. */
+  protected locate(offset: number, length: number, what: string): number {
+    // Whatever is not a number, or not within 2^53, fails one of these.
+    const isWithin = offset >= 0 && length >= 0 && offset + length <= this.sizeBytes;
+    if (!isWithin || Math.floor(offset) !== offset || Math.floor(length) !== length) {
+      throw this.#outside(offset, length, what);
+    }
+    return this.#start + offset;
+  }
+
+  #outside(offset: number, length: number, what: string): InvalidArgument {
+    return new InvalidArgument(
+      `${what}: ${length} bytes at ${offset} are not within the ${this.sizeBytes} bytes of ${this.#object.name}`,
+    );
+  }
+
+  /** Gives its place to another: of those that it was derived from, and of those derived from it. */
+  protected replaceBy(make: (siblings: Set<Capability>) => Capability): void {
+    const next = make(this.#siblings);
+    next.#derived = this.#derived;
+    for (const derived of next.#derived) derived.#siblings = next.#derived;
+    this.#siblings.delete(this);
+    this.#state = 'moved';
+    this.#usable = 0;
+  }
+
+  /**
+   * Lets go of the object, which is freed where nobody else reaches it. One that is not open is left alone.
+   * @throws HolsteinError EBUSY where changed pages could not be written back any more; nothing has changed then.
+   */
+  close({ unwritten = 'refuse' }: CloseOptions = {}): void {
+    if (this.#state !== 'open') return;
+    if (unwritten === 'refuse') checkWritten([this]);
+    this.#end('closed');
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /**
+   * Takes back this capability and all that were derived from it: duplicates, slices, children, and what was derived
+   * from those. Whoever holds one gets ESTALE.
+   * @throws HolsteinError EBADF, ESTALE; EBUSY as `close`.
+   */
+  revoke({ unwritten = 'refuse' }: CloseOptions = {}): void {
+    this.use(0, 'revoke');
+    revokeAll([this], unwritten);
+  }
+
+  #end(state: 'closed' | 'stale'): void {
+    this.#state = state;
+    this.#usable = 0;
+    this.#siblings.delete(this);
+    for (const derived of this.#derived) {
+      derived.#siblings = this.#siblings;
+      this.#siblings.add(derived);
+    }
+    this.#derived.clear();
+    this.#reach.object.letGo(this.#reach.window);
+  }
+
+  /** For `revokeAll` alone. @internal */
+  makeStale(): void {
+    this.#end('stale');
+  }
+}
+
+/** Makes capabilities stale, and all that were derived from them. */
+export const revokeAll = (
+  capabilities: Iterable<Capability>,
+  unwritten: NonNullable<CloseOptions['unwritten']>,
+): void => {
+  const all = new Set(capabilities);
+  for (const capability of all) {
+    for (const derived of capability.derived) all.add(derived);
+  }
+  if (unwritten === 'refuse') checkWritten(all);
+  const first = new FirstError();
+  for (const capability of all) {
+    try {
+      capability.makeStale();
+    } catch (error) {
+      first.note(error);
+    }
+  }
+  first.rethrow();
+};
+
+/** @throws HolsteinError EBUSY where, without these capabilities, nobody could write some changed page back. */
+const checkWritten = (going: Iterable<Capability>): void => {
+  const holdsGoing = new Map<Window, number>();
+  const objects = new Set<MemoryObject>();
+  for (const { reach } of going) {
+    holdsGoing.set(reach.window, (holdsGoing.get(reach.window) ?? 0) + 1);
+    if (reach.object.source?.isWritable === true) objects.add(reach.object);
+  }
+  for (const object of objects) {
+    const left = [...object.windows].filter(
+      (window) => window.holders - window.views > (holdsGoing.get(window) ?? 0),
+    );
+    const isLeft = (page: number): boolean => left.some(({ first, end }) => page >= first && page < end);
+    let page = nextChanged(object, 0, object.sizePages);
+    while (page !== -1 && isLeft(page)) page = nextChanged(object, page + 1, object.sizePages);
+    if (page === -1) continue;
+    throw new HolsteinError(
+      'EBUSY',
+      `page ${page} of ${object.name} is not written back: await sync() first, or close({ unwritten: 'discard' })`,
+    );
+  }
+};
+
+/** A bit that is no right's: the capability is open. */
+const OPEN: RightBits = 1 << 8;

@@ -1,0 +1,173 @@
+/** Bytes of a memory object, to and from its frames. Frames in a row are copied in one go. */
+import { type FrameNumber, frameStart, PAGE_SIZE } from '../frame/index.js';
+import { type MemoryObject, MISSING } from './memory-object.js';
+import { slotFrame } from './page-slot.js';
+import { REQUEST_PAGES } from './page-source.js';
+import { bringIn, holdPages, isDirty, ownPages, type WriteRange } from './page-writes.js';
+import type { Steps } from './steps.js';
+
+const ZEROS = new Uint8Array(PAGE_SIZE);
+/** Up to here, to copy byte by byte is quicker than a copy by the host. */
+const FEW_BYTES = 16;
+
+/** The page of a byte. Page numbers have 31 bits at most (`MAX_OBJECT_BYTES`), so this is its floor. */
+export const pageOf = (offset: number): number => (offset / PAGE_SIZE) | 0;
+
+/** Reads bytes from `start` on. What is never written reads zeros, and gets no frame. @throws PagerError, OutOfMemory */
+export function* readBytes(object: MemoryObject, start: number, into: Uint8Array): Steps {
+  let done = copyPresent(object, start, into, 0);
+  while (done < into.length) {
+    const page = pageOf(start + done);
+    const end = Math.min(pageOf(start + into.length - 1) + 1, page + REQUEST_PAGES);
+    const release = holdPages(object, page, end);
+    try {
+      // Looked up again, for its answer says where it is missing.
+      if (object.content(page) === MISSING) {
+        const waiting = bringIn(object, page, end);
+        if (waiting !== undefined) yield waiting;
+      }
+    } finally {
+      release();
+    }
+    done = copyPresent(object, start, into, done);
+  }
+}
+
+/** Copies bytes that lie within one page, if that has a frame. @returns whether it has. */
+export const copyWithinPage = (object: MemoryObject, start: number, into: Uint8Array): boolean => {
+  const page = pageOf(start);
+  const offset = start - page * PAGE_SIZE;
+  const { length } = into;
+  if (offset + length > PAGE_SIZE) return false;
+  const frame = object.content(page);
+  if (frame <= 0) return false;
+  const { bytes } = object;
+  const address = frameStart(frame as FrameNumber) + offset;
+  if (length === 8) copyEight(bytes, address, into, 0);
+  else copyBytes(bytes, address, into, 0, length);
+  return true;
+};
+
+/** Copies from byte `start + done` on, until a page is missing. @returns how many bytes of `into` are there now. */
+export const copyPresent = (object: MemoryObject, start: number, into: Uint8Array, done: number): number => {
+  const { bytes } = object;
+  const end = start + into.length;
+  let at = start + done;
+  while (at < end) {
+    const page = pageOf(at);
+    const frame = object.content(page);
+    if (frame === MISSING) return at - start;
+    let next = (page + 1) * PAGE_SIZE;
+    if (frame === 0) {
+      into.fill(0, at - start, Math.min(next, end) - start);
+    } else {
+      for (let row = 1; next < end && object.content(page + row) === frame + row; row++) next += PAGE_SIZE;
+      const from = frameStart(frame as FrameNumber) + (at - page * PAGE_SIZE);
+      copyBytes(bytes, from, into, at - start, Math.min(next, end) - at);
+    }
+    at = next;
+  }
+  return into.length;
+};
+
+const copyBytes = (
+  from: Uint8Array,
+  fromStart: number,
+  into: Uint8Array,
+  intoStart: number,
+  length: number,
+): void => {
+  if (length <= FEW_BYTES) {
+    for (let index = 0; index < length; index++) into[intoStart + index] = from[fromStart + index]!;
+  } else {
+    into.set(from.subarray(fromStart, fromStart + length), intoStart);
+  }
+};
+
+/** Written out: random reads of 8 bytes take half the time that they take with a loop. */
+const copyEight = (from: Uint8Array, at: number, into: Uint8Array, to: number): void => {
+  into[to] = from[at]!;
+  into[to + 1] = from[at + 1]!;
+  into[to + 2] = from[at + 2]!;
+  into[to + 3] = from[at + 3]!;
+  into[to + 4] = from[at + 4]!;
+  into[to + 5] = from[at + 5]!;
+  into[to + 6] = from[at + 6]!;
+  into[to + 7] = from[at + 7]!;
+};
+
+/** Writes bytes from `start` on: all, or none. @throws OutOfMemory, PagerError */
+export function* writeBytes(object: MemoryObject, start: number, from: Uint8Array): Steps {
+  yield* ownPages(object, writeRange(start, from.length));
+  storeBytes(object, start, from);
+}
+
+/** Writes zeros as `writeBytes` writes bytes: their pages have frames then. */
+export function* clearBytes(object: MemoryObject, start: number, length: number): Steps {
+  yield* ownPages(object, writeRange(start, length));
+  storeZeros(object, start, start + length);
+}
+
+/** Stores zeros in pages that are the object's own. */
+export const storeZeros = (object: MemoryObject, start: number, end: number): void => {
+  for (let at = start; at < end;) {
+    const next = Math.min((pageOf(at) + 1) * PAGE_SIZE, end);
+    storeBytes(object, at, ZEROS.subarray(0, next - at));
+    at = next;
+  }
+};
+
+export const writeRange = (start: number, length: number): WriteRange => {
+  const end = start + length;
+  const [wholeFirst, wholeEnd] = [Math.ceil(start / PAGE_SIZE), pageOf(end)];
+  return { first: pageOf(start), end: Math.ceil(end / PAGE_SIZE), wholeFirst, wholeEnd };
+};
+
+/**
+ * Whether a range can be written with no more ado, and how.
+ * @returns the first page's frame where all are in a row in RAM; 0 where they are not; NOT_OWN where it cannot be.
+ */
+export const ownRow = (object: MemoryObject, first: number, end: number): number => {
+  const { memory, pages, source } = object;
+  const row = slotFrame(pages.own(first));
+  let isRow = true;
+  for (let page = first; page < end; page++) {
+    const slot = pages.own(page);
+    const frame = slotFrame(slot);
+    if (frame === 0 || (source !== undefined && !isDirty(slot))) return NOT_OWN;
+    if (frame !== row + page - first || memory.isWatched(frame)) isRow = false;
+  }
+  return isRow ? row : 0;
+};
+
+export const NOT_OWN = -1;
+
+/** Stores bytes in frames that are in a row, and that nobody watches. */
+export const storeInRow = (object: MemoryObject, frame: number, start: number, from: Uint8Array): void => {
+  const to = frameStart(frame as FrameNumber) + (start - pageOf(start) * PAGE_SIZE);
+  copyBytes(from, 0, object.bytes, to, from.length);
+};
+
+/** Stores bytes in pages that are the object's own. */
+export const storeBytes = (object: MemoryObject, start: number, from: Uint8Array): void => {
+  const { memory, pages } = object;
+  const end = start + from.length;
+  let at = start;
+  while (at < end) {
+    const page = pageOf(at);
+    const frame = slotFrame(pages.get(page));
+    let next = (page + 1) * PAGE_SIZE;
+    const to = frameStart(frame) + (at - page * PAGE_SIZE);
+    if (memory.isWatched(frame)) {
+      memory.write(frame, at - page * PAGE_SIZE, from.subarray(at - start, Math.min(next, end) - start));
+    } else {
+      for (let row = frame + 1; next < end && isNextInRow(object, pageOf(next), row); row++)
+        next += PAGE_SIZE;
+      copyBytes(from, at - start, memory.bytes, to, Math.min(next, end) - at);
+    }
+    at = next;
+  }
+};
+
+const isNextInRow = (object: MemoryObject, page: number, frame: number): boolean =>
+  slotFrame(object.pages.get(page)) === frame && !object.memory.isWatched(frame as FrameNumber);

@@ -1,0 +1,80 @@
+/**
+ * Changing the size of an object, to the byte. What is cut off is gone: where the object grows again there are zeros,
+ * whatever lies beneath.
+ */
+import { HolsteinError, PAGE_SIZE } from '../frame/index.js';
+import { type MemoryObject, MISSING, missing } from './memory-object.js';
+import { pageOf, storeZeros } from './page-bytes.js';
+import { prefetchPages } from './page-drops.js';
+import { slotFrame } from './page-slot.js';
+import { giveOriginal, ownPages } from './page-writes.js';
+import type { Steps } from './steps.js';
+
+/**
+ * @throws HolsteinError EBUSY where a page to be cut is in an open view, or an object that sees the pages as they were
+ *   has not got one of them yet; OutOfMemory, PagerError where it grows. Nothing has changed then.
+ */
+export function* resizeObject(object: MemoryObject, sizeBytes: number): Steps {
+  if (sizeBytes < object.sizeBytes) {
+    cut(object, sizeBytes);
+  } else if (sizeBytes > object.sizeBytes) {
+    yield* clearTail(object, object.sizeBytes);
+    object.sizeBytes = sizeBytes;
+  }
+}
+
+/**
+ * Makes what the last page has beyond a number of bytes zeros. It is, but for a page that came from the base, or that
+ * was shared when the object was cut.
+ */
+export function* clearTail(object: MemoryObject, sizeBytes: number): Steps {
+  const page = pageOf(sizeBytes);
+  const offset = sizeBytes % PAGE_SIZE;
+  if (offset === 0) return;
+  // What the pager gives of the page ends there, or before: zeros are what follows.
+  if (object.content(page) === MISSING && missing.object!.source!.endsBefore(missing.page, offset)) return;
+  yield* prefetchPages(object, page, page + 1);
+  const frame = object.content(page);
+  if (frame === 0 || isZero(object, frame, offset)) return;
+  yield* ownPages(object, { first: page, end: page + 1, wholeFirst: 0, wholeEnd: 0 });
+  storeZeros(object, sizeBytes, (page + 1) * PAGE_SIZE);
+}
+
+const isZero = ({ memory }: MemoryObject, frame: number, offset: number): boolean => {
+  const start = frame * PAGE_SIZE;
+  return memory.bytes.subarray(start + offset, start + PAGE_SIZE).every((byte) => byte === 0);
+};
+
+const cut = (object: MemoryObject, sizeBytes: number): void => {
+  const [first, last] = [Math.ceil(sizeBytes / PAGE_SIZE), object.sizePages];
+  if (object.pins.touches(first, last)) {
+    throw new HolsteinError('EBUSY', `a page of ${object.name} beyond ${sizeBytes} bytes is in an open view`);
+  }
+  keepOriginals(object, pageOf(sizeBytes), last);
+  object.notifyLost(pageOf(sizeBytes), last - pageOf(sizeBytes));
+  object.source?.cut(sizeBytes);
+  object.sizeBytes = sizeBytes;
+  for (const view of object.views) view.limitBase(Math.max(first - view.base!.offset, 0));
+  object.limitBase(first);
+  object.pages.remove(first, last);
+  // A last page that others have too keeps its end until the object grows: nobody can read it before.
+  const tail = pageOf(sizeBytes);
+  if (tail < first && slotFrame(object.pages.own(tail)) !== 0) {
+    storeZeros(object, sizeBytes, first * PAGE_SIZE);
+  }
+};
+
+/** Gives every page that is about to be cut to those who see it as it was. */
+const keepOriginals = (object: MemoryObject, first: number, last: number): void => {
+  if (object.source === undefined || object.views.size === 0) return;
+  for (let page = first; page < last; page++) {
+    if (!object.lacksOriginal(page) || object.content(page) !== MISSING) continue;
+    throw new HolsteinError(
+      'EBUSY',
+      `a snapshot of ${object.name} has page ${page} still to come from its pager: commit() the snapshot first`,
+    );
+  }
+  for (let page = first; page < last; page++) {
+    if (object.lacksOriginal(page)) giveOriginal(object, page, object.content(page));
+  }
+};
