@@ -43,7 +43,13 @@ import {
   MAGIC,
 } from './meta-header.js';
 import { checkPoison, poison } from './poison.js';
-import { type AllocateOptions, type AllocationClass, checkRange, type RangeOptions } from './range.js';
+import {
+  type AllocateOptions,
+  type AllocationClass,
+  checkRange,
+  type RangeOptions,
+  reserveOf,
+} from './range.js';
 import { layOut, makeRam, type RamOptions, type SharedRam } from './ram.js';
 import { type FrameStatistics, readStatistics } from './statistics.js';
 import {
@@ -489,12 +495,3 @@ export class PhysicalMemory {
     Atomics.store(this.words, this.#header + HEADER_LOCK, 0);
   }
 }
-
-const reserveOf = ({ reserveFrames = 0 }: PhysicalMemoryOptions, allocatable: number): number => {
-  if (!Number.isSafeInteger(reserveFrames) || reserveFrames < 0 || reserveFrames > allocatable) {
-    throw new InvalidArgument(
-      `a reserve of ${reserveFrames} frames: give a whole number from 0 to ${allocatable}`,
-    );
-  }
-  return reserveFrames;
-};

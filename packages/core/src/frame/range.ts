@@ -1,4 +1,4 @@
-/** What may be asked of an allocation, of one frame or of frames in a row, and the check of it. */
+/** What may be asked of an allocation, of one frame or of frames in a row, and of a reserve; and the check of it. */
 import { type FrameNumber, hex } from './address.js';
 import { MAX_ORDER } from './buddy-allocator.js';
 import { InvalidArgument } from './errors.js';
@@ -52,4 +52,15 @@ export const checkRange = (
   if (at % alignmentFrames !== 0) {
     throw new InvalidArgument(`frame ${hex(at)} is not aligned to ${alignmentFrames} frames`);
   }
+};
+
+/** How many frames of those that can be allocated are kept. @throws InvalidArgument for a number that makes no sense. */
+export const reserveOf = (options: { readonly reserveFrames?: number }, allocatable: number): number => {
+  const { reserveFrames = 0 } = options;
+  if (Number.isSafeInteger(reserveFrames) && reserveFrames >= 0 && reserveFrames <= allocatable) {
+    return reserveFrames;
+  }
+  throw new InvalidArgument(
+    `a reserve of ${reserveFrames} frames: give a whole number from 0 to ${allocatable}`,
+  );
 };

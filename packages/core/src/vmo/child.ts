@@ -66,8 +66,11 @@ export const makeChild = (
   const { offset = 0 } = options;
   const { size = Math.max(sizeBytes - offset, 0) } = options;
   checkRange(offset, size);
-  if (kind === 'slice') return { reach: makeSlice(parent, sizeBytes, { ...options, offset, size }), rights };
-  return { reach: makeObject(parent, sizeBytes, { ...options, kind, offset, size }), rights };
+  const reach =
+    kind === 'slice'
+      ? makeSlice(parent, sizeBytes, offset, size, options)
+      : makeObject(parent, sizeBytes, offset, size, kind, options);
+  return { reach, rights };
 };
 
 const rightsOf = (held: RightBits, { kind, rights }: ChildOptions): RightBits => {
@@ -107,12 +110,13 @@ const makeReference = (parent: Reach, { offset = 0, size, resizable }: ChildOpti
   return parent;
 };
 
-interface PlacedChild extends ChildOptions {
-  readonly offset: number;
-  readonly size: number;
-}
-
-const makeSlice = (parent: Reach, sizeBytes: number, { offset, size, resizable }: PlacedChild): Reach => {
+const makeSlice = (
+  parent: Reach,
+  sizeBytes: number,
+  offset: number,
+  size: number,
+  { resizable }: ChildOptions,
+): Reach => {
   const { object } = parent;
   if (resizable === true) throw new InvalidArgument('a slice cannot be resized: leave `resizable` out');
   if (offset > sizeBytes || size > sizeBytes - offset) {
@@ -131,9 +135,11 @@ const makeSlice = (parent: Reach, sizeBytes: number, { offset, size, resizable }
 const makeObject = (
   parent: Reach,
   sizeBytes: number,
-  options: PlacedChild & { readonly kind: SnapshotKind },
+  offset: number,
+  size: number,
+  kind: SnapshotKind,
+  { resizable, name }: ChildOptions,
 ): Reach => {
-  const { kind, offset, size, resizable, name } = options;
   const seenBytes = Math.min(size, Math.max(sizeBytes - offset, 0));
   const object = makeSnapshot(parent.object, {
     kind,

@@ -33,7 +33,8 @@ export interface SnapshotOptions extends ObjectOptions {
 /** @throws OutOfMemory where pinned pages have to be copied; nothing has changed then. */
 export const makeSnapshot = (parent: MemoryObject, options: SnapshotOptions): MemoryObject => {
   const shares = sharesPages(parent, options);
-  const copies = parent.isPinned || shares ? copyPinned(parent, options) : [];
+  const copiesSome = parent.isPinned || (shares && !parent.pins.isEmpty);
+  const copies = copiesSome ? copyPinned(parent, options) : NO_COPIES;
   const pages = shares ? shareList(parent, options.first, options.seen) : new PageList(parent.memory);
   for (const [page, frame] of copies) pages.put(page, frame);
   let base: Base | undefined;
@@ -53,6 +54,8 @@ export const makeSnapshot = (parent: MemoryObject, options: SnapshotOptions): Me
   if (shares) parent.notifyLost(options.first, options.seen);
   return child;
 };
+
+const NO_COPIES: ReadonlyMap<number, FrameNumber> = new Map();
 
 /** A device's pages are all copied; and a child whose view of a paged parent is live has none of its own at first. */
 const sharesPages = (parent: MemoryObject, { kind, seen }: SnapshotOptions): boolean =>

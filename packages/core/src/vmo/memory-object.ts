@@ -220,23 +220,26 @@ export class MemoryObject {
   /** Objects that see a page of this one as it was, and have no copy of it yet. */
   *frozenViewsLacking(page: number): Iterable<MemoryObject> {
     for (const view of this.views) {
-      if (view.base!.frozen && view.#seesBeneath(page)) yield view;
+      if (view.base!.frozen && view.#showsBeneath(page)) yield view;
     }
   }
 
   lacksOriginal(page: number): boolean {
     if (this.views.size === 0) return false;
     for (const view of this.views) {
-      if (view.base!.frozen && view.#seesBeneath(page)) return true;
+      if (view.base!.frozen && view.#showsBeneath(page)) return true;
     }
     return false;
   }
 
-  /** Whether this object sees that page of its base: it is within its sight, and not covered by a page of its own. */
-  #seesBeneath(basePage: number): boolean {
+  /**
+   * Whether someone sees that page of its base through this object: it is within its sight, not covered by a page of
+   * its own, and reached here.
+   */
+  #showsBeneath(basePage: number): boolean {
     const { offset, limit } = this.base!;
     const page = basePage - offset;
-    return page >= 0 && page < limit && this.pages.get(page) === EMPTY;
+    return page >= 0 && page < limit && this.pages.get(page) === EMPTY && this.isReached(page);
   }
 
   /** Whether anyone can see a page of this object: a capability, or an object through its base. */
@@ -245,25 +248,26 @@ export class MemoryObject {
       if (page >= first && page < end) return true;
     }
     for (const view of this.views) {
-      if (view !== except && view.#seesBeneath(page)) return true;
+      if (view !== except && view.#showsBeneath(page)) return true;
     }
     return false;
   }
 
-  /** Frees what the base holds for pages that this object has just covered with its own, if nobody else sees it. */
+  /** Frees what the base holds for pages that this object does not show any more, if nobody else sees it. */
   noteCovered(first: number, end: number): void {
     const { base } = this;
-    if (base === undefined || !base.object.isHidden) return;
+    if (base === undefined || first >= base.limit) return;
     base.object.freeUnreached(base.offset + first, base.offset + Math.min(end, base.limit));
   }
 
-  /** Frees the pages of a range that nobody can reach. */
+  /** Frees the pages of a range that nobody can reach, here and beneath. */
   freeUnreached(first: number, end: number): void {
     if (this.isPinned || [...this.windows].some((window) => window.first <= first && window.end >= end))
       return;
     for (let page = this.pages.next(first, end); page !== -1; page = this.pages.next(page + 1, end)) {
       if (!this.isReached(page)) this.pages.remove(page, page + 1);
     }
+    this.noteCovered(first, end);
   }
 
   /** Lets the object see no more of its base than `pages` pages. */
@@ -272,7 +276,7 @@ export class MemoryObject {
     if (base === undefined || base.limit <= pages) return;
     const end = base.limit;
     base.limit = pages;
-    if (base.object.isHidden) base.object.freeUnreached(base.offset + pages, base.offset + end);
+    base.object.freeUnreached(base.offset + pages, base.offset + end);
   }
 
   /** Opens a window, for one capability. */

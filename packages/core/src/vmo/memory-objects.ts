@@ -19,7 +19,7 @@ import { type Capability, type CloseOptions, revokeAll } from './capability.js';
 import { checkSize } from './child.js';
 import { Evictor } from './evict.js';
 import { MemoryObject, type ObjectCounters, type ObjectHome, type ObjectKind } from './memory-object.js';
-import { PageSource } from './page-source.js';
+import { PageSource, REQUEST_PAGES } from './page-source.js';
 import type { Pager } from './pager.js';
 import { DEFAULT_RIGHTS, type DefaultRight, type Right, rightBits } from './rights.js';
 import { Vmo } from './vmo.js';
@@ -41,6 +41,11 @@ export interface VmoOptions<R extends Right = DefaultRight> {
   readonly rights?: readonly R[];
   /** What fills its pages, and takes them back. Default: zeros. */
   readonly pager?: Pager;
+  /**
+   * Bytes, up to 1 MiB: where a page is missing, the pager is asked for so many from there on, as far as they are missing
+   * too. For pagers whose every answer takes long. Default 0: what is wanted alone.
+   */
+  readonly readAheadBytes?: number;
   /** All its frames at once, in a row in RAM, for good. */
   readonly contiguous?: boolean | Placement;
   /** For a device that reads and writes it by physical addresses: contiguous, and said to be so. */
@@ -107,13 +112,14 @@ export class MemoryObjects implements Disposable, ObjectHome {
     checkSize(size);
     const bits = rightBits(rights);
     const kind = kindOf(options);
+    const readAhead = readAheadPages(options);
     const frames = kind === 'contiguous' || kind === 'dma' ? this.#allocateRow(options) : undefined;
     const object = new MemoryObject(this, { ...options, kind, sizeBytes: size });
     if (frames !== undefined) {
       for (let page = 0; page < object.sizePages; page++) object.install(page, frameNumber(frames + page), 0);
     }
     if (pager !== undefined) {
-      object.source = new PageSource(object, pager);
+      object.source = new PageSource(object, pager, readAhead);
       this.#paged.add(object);
     }
     const reach = { object, window: object.open(0, Infinity), start: 0, sizeBytes: undefined };
@@ -201,6 +207,12 @@ const kindOf = ({
   if (dma) return 'dma';
   if (inRow) return 'contiguous';
   return pager === undefined ? 'anonymous' : 'paged';
+};
+
+const readAheadPages = ({ readAheadBytes = 0 }: VmoOptions<Right>): number => {
+  const pages = Math.ceil(readAheadBytes / PAGE_SIZE);
+  if (readAheadBytes >= 0 && pages <= REQUEST_PAGES) return pages;
+  throw new InvalidArgument(`read ahead ${readAheadBytes} bytes: give 0 to ${REQUEST_PAGES * PAGE_SIZE}`);
 };
 
 /** @throws HolsteinError EBADF where the capability is not open. */

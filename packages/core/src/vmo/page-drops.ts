@@ -1,19 +1,22 @@
 /** Giving pages back: as zeros, or to the pager that can bring them again. */
-import { HolsteinError, PAGE_SIZE, Usage } from '../frame/index.js';
+import { type FrameNumber, HolsteinError, PAGE_SIZE, Usage } from '../frame/index.js';
 import { type MemoryObject, MISSING } from './memory-object.js';
 import { pageOf, storeZeros } from './page-bytes.js';
-import { EMPTY, SLOT_DIRTY, SLOT_USED, SLOT_ZERO, slotFrame } from './page-slot.js';
+import { EMPTY, SLOT_DIRTY, SLOT_FRAME, SLOT_USED, SLOT_ZERO, slotFrame } from './page-slot.js';
 import {
   askUpdates,
   bringIn,
   dirtyMarks,
+  fillFrame,
   giveOriginal,
   holdPages,
   isChanged,
+  isReady,
   noneGranted,
   ownPages,
-  tryOwnPages,
+  tryOwnRanges,
   waitHolding,
+  type WriteRange,
 } from './page-writes.js';
 import type { Steps } from './steps.js';
 
@@ -38,19 +41,18 @@ export function* zeroBytes(object: MemoryObject, start: number, length: number):
   if (first < last) zeroPages(object, first, last);
 
   function tryReady(): Promise<void> | undefined {
-    for (const edge of edges) {
-      const page = pageOf(edge.start);
-      if (object.content(page) === 0) continue;
-      const waiting = tryOwnPages(
-        object,
-        { first: page, end: page + 1, wholeFirst: 0, wholeEnd: 0 },
-        granted,
-      );
-      if (waiting !== undefined) return waiting;
+    const release = holdPages(object, pageOf(start), last);
+    try {
+      const written = edges.map((edge) => pageOf(edge.start)).filter((page) => object.content(page) !== 0);
+      return readyToZero(object, first, last, granted) ?? tryOwnRanges(object, written.map(partly), granted);
+    } finally {
+      release();
     }
-    return readyToZero(object, first, last, granted);
   }
 }
+
+/** A page of which only a part is going to be written. */
+const partly = (page: number): WriteRange => ({ first: page, end: page + 1, wholeFirst: 0, wholeEnd: 0 });
 
 /** Before pages of an object with a pager become zeros, who sees them as they were must have them, and the pager agree. */
 const readyToZero = (
@@ -60,18 +62,13 @@ const readyToZero = (
   granted: Set<number>,
 ): Promise<void> | undefined => {
   if (object.source === undefined) return undefined;
-  const release = holdPages(object, first, last);
-  try {
-    for (let page = first; page < last; page++) {
-      while (object.lacksOriginal(page) && object.content(page) === MISSING) {
-        const waiting = bringIn(object, page, page + 1);
-        if (waiting !== undefined) return waiting;
-      }
+  for (let page = first; page < last; page++) {
+    while (object.lacksOriginal(page) && object.content(page) === MISSING) {
+      const waiting = bringIn(object, page, page + 1);
+      if (waiting !== undefined) return waiting;
     }
-    return askUpdates(object, first, last, granted);
-  } finally {
-    release();
   }
+  return askUpdates(object, first, last, granted);
 };
 
 /** Makes pages zeros. Nothing in it can fail. */
@@ -172,19 +169,45 @@ export function* commitPages(object: MemoryObject, first: number, last: number):
   }
   const release = holdPages(object, first, last);
   try {
-    yield* prefetchPages(object, first, last);
-    // What the pager does not have is zeros: they get frames like any.
-    for (let page = first; page < Math.min(last, object.sizePages); page++) {
-      const slot = object.pages.get(page);
-      if (slotFrame(slot) !== 0) continue;
-      const frame = object.memory.allocate(Usage.Frame, { content: 'zeros' });
-      object.install(page, frame, (slot & ~SLOT_ZERO) | SLOT_USED);
-      object.home.counters.pagesZeroed++;
-    }
+    // While one page was waited for, another may have been dropped again.
+    do yield* prefetchPages(object, first, last);
+    while (!commitPresent(object, first, Math.min(last, object.sizePages)));
   } finally {
     release();
   }
 }
+
+/** As `commitPages`, where there is a pager and all is brought in. @returns false, and has done nothing, where it is not. */
+const commitPresent = (object: MemoryObject, first: number, last: number): boolean => {
+  const frames: FrameNumber[] = [];
+  try {
+    for (;;) {
+      let wanted = 0;
+      for (let page = first; page < last; page++) {
+        if (object.content(page) === MISSING) return false;
+        if (!isReady(object, page)) wanted++;
+      }
+      if (frames.length >= wanted) break;
+      while (frames.length < wanted) frames.push(object.memory.allocate(Usage.Frame));
+    }
+    frames.reverse();
+    for (let page = first; page < last; page++) {
+      if (!isReady(object, page)) commitPage(object, page, frames.pop()!);
+    }
+    return true;
+  } finally {
+    for (const frame of frames) object.memory.release(frame);
+  }
+};
+
+/** Gives a page a frame of its own, with what it is: that changes nothing, so a clean page stays clean. */
+const commitPage = (object: MemoryObject, page: number, frame: FrameNumber): void => {
+  const slot = object.pages.get(page);
+  const content = object.content(page);
+  if (!isChanged(slot)) giveOriginal(object, page, content);
+  fillFrame(object, frame, content);
+  object.install(page, frame, (slot & ~(SLOT_FRAME | SLOT_ZERO)) | SLOT_USED);
+};
 
 /** Brings in what is missing of pages, in order. @throws PagerError, OutOfMemory */
 export function* prefetchPages(object: MemoryObject, first: number, last: number): Steps {

@@ -46,6 +46,7 @@ const ANSWERING = 'answering';
 export class PageSource {
   readonly pager: Pager;
   readonly #object: MemoryObject;
+  readonly #readAheadPages: number;
   /** The pager has the object's bytes up to here; beyond, what has no frame is zeros. */
   #limitBytes: number;
   /** The size that the pager was told last. */
@@ -58,9 +59,11 @@ export class PageSource {
   /** By page: the commit that will bring it. */
   readonly #requests = new Map<number, Request | typeof ANSWERING>();
 
-  constructor(object: MemoryObject, pager: Pager) {
+  /** @param readAheadPages how many are asked for at least, where so many in a row are missing. */
+  constructor(object: MemoryObject, pager: Pager, readAheadPages: number) {
     this.#object = object;
     this.pager = pager;
+    this.#readAheadPages = readAheadPages;
     this.#limitBytes = object.sizeBytes;
     this.#toldBytes = object.sizeBytes;
     this.#lowestBytes = object.sizeBytes;
@@ -111,8 +114,9 @@ export class PageSource {
     }
     if (under !== undefined) return under.promise;
     if (!this.isAttached) throw this.#gone(first);
+    const most = first + Math.max(count, this.#readAheadPages);
     let end = first + 1;
-    while (end < first + count && this.has(end) && !this.#requests.has(end)) end++;
+    while (end < most && this.#isWanted(end)) end++;
     const range = this.#rangeOf(first, end, this.#limitBytes);
     this.#note(first, end, ANSWERING);
     let answer: Uint8Array | Promise<Uint8Array>;
@@ -134,6 +138,11 @@ export class PageSource {
     this.#note(first, end, request);
     void this.#await(first, end, range, answer, request);
     return request.promise;
+  }
+
+  /** Whether a page is missing, and not on its way. */
+  #isWanted(page: number): boolean {
+    return this.has(page) && !this.#requests.has(page) && this.#object.pages.get(page) === EMPTY;
   }
 
   async #await(

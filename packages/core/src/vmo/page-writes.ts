@@ -81,31 +81,42 @@ export const tryOwnPages = (
   object: MemoryObject,
   range: WriteRange,
   granted: Set<number>,
+): Promise<void> | undefined => tryOwnRanges(object, [range], granted);
+
+/** As `tryOwnPages`, for all of some ranges or for none. */
+export const tryOwnRanges = (
+  object: MemoryObject,
+  ranges: readonly WriteRange[],
+  granted: Set<number>,
 ): Promise<void> | undefined => {
   const frames: FrameNumber[] = [];
   // Nothing can be missing of an object with nothing beneath, and nobody takes its pages.
   const isAlone = object.source === undefined && object.base === undefined;
-  const release = isAlone ? undefined : holdPages(object, range.first, range.end);
+  const releases = isAlone ? [] : ranges.map(({ first, end }) => holdPages(object, first, end));
   try {
     for (;;) {
-      if (range.end > object.sizePages) throw cutMeanwhile(object, range);
-      if (!isAlone) {
+      for (const range of ranges) {
+        if (range.end > object.sizePages) throw cutMeanwhile(object, range);
+        if (isAlone) continue;
         const waiting = bringInFor(object, range) ?? askUpdates(object, range.first, range.end, granted);
         if (waiting !== undefined) return waiting;
       }
-      const wanted = framesWanted(object, range);
+      let wanted = 0;
+      for (const range of ranges) wanted += framesWanted(object, range);
       if (frames.length >= wanted) break;
       // To allocate may evict pages, or a pager may have changed things: looked at again after.
       while (frames.length < wanted) frames.push(object.memory.allocate(Usage.Frame));
     }
     // Taken from the end: pages in a row get frames in a row, if there are.
     frames.reverse();
-    for (let page = range.first; page < range.end; page++) {
-      ownPage(object, page, page >= range.wholeFirst && page < range.wholeEnd, frames);
+    for (const range of ranges) {
+      for (let page = range.first; page < range.end; page++) {
+        ownPage(object, page, page >= range.wholeFirst && page < range.wholeEnd, frames);
+      }
     }
     return undefined;
   } finally {
-    release?.();
+    for (const release of releases) release();
     for (const frame of frames) object.memory.release(frame);
   }
 };

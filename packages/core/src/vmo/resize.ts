@@ -15,12 +15,13 @@ import type { Steps } from './steps.js';
  *   has not got one of them yet; OutOfMemory, PagerError where it grows. Nothing has changed then.
  */
 export function* resizeObject(object: MemoryObject, sizeBytes: number): Steps {
-  if (sizeBytes < object.sizeBytes) {
-    cut(object, sizeBytes);
-  } else if (sizeBytes > object.sizeBytes) {
-    yield* clearTail(object, object.sizeBytes);
-    object.sizeBytes = sizeBytes;
+  while (sizeBytes > object.sizeBytes) {
+    const before = object.sizeBytes;
+    yield* clearTail(object, before);
+    // While it waited, another may have changed the size.
+    if (object.sizeBytes === before) object.sizeBytes = sizeBytes;
   }
+  if (sizeBytes < object.sizeBytes) cut(object, sizeBytes);
 }
 
 /**

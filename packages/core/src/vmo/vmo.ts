@@ -304,6 +304,9 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
    */
   page<A extends 'read' | 'write'>(this: Vmo<A>, offset: number, access: A): DynPage | undefined {
     const object = this.use(access === 'write' ? WRITE : READ, `page(${access})`);
+    if (access !== 'read' && access !== 'write') {
+      throw new InvalidArgument(`a page for ${String(access)}: give read or write`);
+    }
     const page = pageOf(this.locate(offset, 1, 'page'));
     const steps = access === 'write' ? ownAll : prefetchPages;
     runStepsAtOnce(steps(object, page, page + 1), `page(${access})`, 'commit()');
@@ -462,7 +465,7 @@ type RangeSteps = (object: MemoryObject, start: number, length: number) => Steps
 const onPages =
   (steps: (object: MemoryObject, first: number, end: number) => Steps): RangeSteps =>
   (object, start, length) =>
-    steps(object, pageOf(start), pagesTo(start + length));
+    steps(object, pageOf(start), length === 0 ? pageOf(start) : pagesTo(start + length));
 
 /** Reads what is not in one page that is there. */
 const readAcross = (object: MemoryObject, start: number, into: Uint8Array): void => {
