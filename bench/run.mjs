@@ -6,13 +6,14 @@
  */
 import { measureFork } from './fork.mjs';
 import { measurePaging } from './paging.mjs';
+import { measureVmo } from './vmo.mjs';
 
 /**
  * @typedef {{ name: string, unit: string, holstein: number, peer: number, peerName: string, ratio: number }} Result
  */
 
 /** @type {Readonly<Record<string, () => Iterable<Result> | AsyncIterable<Result>>>} */
-const BENCHMARKS = { fork: measureFork, paging: measurePaging };
+const BENCHMARKS = { fork: measureFork, paging: measurePaging, vmo: measureVmo };
 
 const args = process.argv.slice(2);
 const json = args.includes('--json');
@@ -34,8 +35,8 @@ for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
     if (json) continue;
     const { unit, holstein, peer, peerName, ratio } = result;
     console.log(
-      `${result.name.padEnd(24)} ${holstein.toFixed(2).padStart(10)} ${unit}   ` +
-        `${peerName} ${peer.toFixed(2).padStart(10)} ${unit}   ratio ${ratio.toFixed(2)}`,
+      `${result.name.padEnd(30)} ${holstein.toFixed(2).padStart(10)} ${unit}   ` +
+        `${peerName.padEnd(18)} ${peer.toFixed(2).padStart(10)} ${unit}   ratio ${ratio.toFixed(2)}`,
     );
   }
 }

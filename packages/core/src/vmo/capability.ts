@@ -213,9 +213,10 @@ const checkWritten = (going: Iterable<Capability>): void => {
     const left = [...object.windows].filter(
       (window) => window.holders - window.views > (holdsGoing.get(window) ?? 0),
     );
-    const isLeft = (page: number): boolean => left.some(({ first, end }) => page >= first && page < end);
+    const going = [...object.windows].filter((window) => holdsGoing.has(window));
+    const isLost = (page: number): boolean => isWithin(going, page) && !isWithin(left, page);
     let page = nextChanged(object, 0, object.sizePages);
-    while (page !== -1 && isLeft(page)) page = nextChanged(object, page + 1, object.sizePages);
+    while (page !== -1 && !isLost(page)) page = nextChanged(object, page + 1, object.sizePages);
     if (page === -1) continue;
     throw new HolsteinError(
       'EBUSY',
@@ -223,6 +224,9 @@ const checkWritten = (going: Iterable<Capability>): void => {
     );
   }
 };
+
+const isWithin = (windows: readonly Window[], page: number): boolean =>
+  windows.some(({ first, end }) => page >= first && page < end);
 
 /** A bit that is no right's: the capability is open. */
 const OPEN: RightBits = 1 << 8;

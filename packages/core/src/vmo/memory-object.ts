@@ -152,6 +152,11 @@ export class MemoryObject {
     return this.windows.size === 0;
   }
 
+  /** Whether nothing leads to it: it has no pages any more, and must get none. */
+  get isGone(): boolean {
+    return this.windows.size === 0 && this.views.size === 0;
+  }
+
   /** Whether every page is pinned for good: it is a device's. */
   get isPinned(): boolean {
     return this.kind === 'contiguous' || this.kind === 'dma';

@@ -19,7 +19,8 @@ export function* readBytes(object: MemoryObject, start: number, into: Uint8Array
   while (done < into.length) {
     const page = pageOf(start + done);
     const end = Math.min(pageOf(start + into.length - 1) + 1, page + REQUEST_PAGES);
-    const release = holdPages(object, page, end);
+    // The first alone: others who read wait for frames too. Those that come with it stay until all have come.
+    const release = holdPages(object, page, page + 1);
     try {
       // Looked up again, for its answer says where it is missing.
       if (object.content(page) === MISSING) {
@@ -33,18 +34,26 @@ export function* readBytes(object: MemoryObject, start: number, into: Uint8Array
   }
 }
 
-/** Copies bytes that lie within one page, if that has a frame. @returns whether it has. */
-export const copyWithinPage = (object: MemoryObject, start: number, into: Uint8Array): boolean => {
+/**
+ * Copies eight bytes that lie within one page, if that has a frame: a number, as reads all over an object mostly are.
+ * It is kept so small that V8 makes one piece of code of it and its caller, which halves the time of a random read.
+ * @returns whether it has.
+ */
+export const copyNumber = (object: MemoryObject, start: number, into: Uint8Array): boolean => {
   const page = pageOf(start);
   const offset = start - page * PAGE_SIZE;
-  const { length } = into;
-  if (offset + length > PAGE_SIZE) return false;
   const frame = object.content(page);
-  if (frame <= 0) return false;
+  if (offset > PAGE_SIZE - 8 || frame <= 0) return false;
   const { bytes } = object;
-  const address = frameStart(frame as FrameNumber) + offset;
-  if (length === 8) copyEight(bytes, address, into, 0);
-  else copyBytes(bytes, address, into, 0, length);
+  const at = frame * PAGE_SIZE + offset;
+  into[0] = bytes[at]!;
+  into[1] = bytes[at + 1]!;
+  into[2] = bytes[at + 2]!;
+  into[3] = bytes[at + 3]!;
+  into[4] = bytes[at + 4]!;
+  into[5] = bytes[at + 5]!;
+  into[6] = bytes[at + 6]!;
+  into[7] = bytes[at + 7]!;
   return true;
 };
 
@@ -82,18 +91,6 @@ const copyBytes = (
   } else {
     into.set(from.subarray(fromStart, fromStart + length), intoStart);
   }
-};
-
-/** Written out: random reads of 8 bytes take half the time that they take with a loop. */
-const copyEight = (from: Uint8Array, at: number, into: Uint8Array, to: number): void => {
-  into[to] = from[at]!;
-  into[to + 1] = from[at + 1]!;
-  into[to + 2] = from[at + 2]!;
-  into[to + 3] = from[at + 3]!;
-  into[to + 4] = from[at + 4]!;
-  into[to + 5] = from[at + 5]!;
-  into[to + 6] = from[at + 6]!;
-  into[to + 7] = from[at + 7]!;
 };
 
 /** Writes bytes from `start` on: all, or none. @throws OutOfMemory, PagerError */

@@ -6,6 +6,7 @@ import { EMPTY, SLOT_DIRTY, SLOT_FRAME, SLOT_USED, SLOT_ZERO, slotFrame } from '
 import {
   askUpdates,
   bringIn,
+  checkThere,
   dirtyMarks,
   fillFrame,
   giveOriginal,
@@ -35,8 +36,12 @@ export function* zeroBytes(object: MemoryObject, start: number, length: number):
     if (waiting === undefined) break;
     yield* waitHolding(object, pageOf(start), last, waiting);
   }
+  checkThere(object, { first: pageOf(start), end: Math.ceil(end / PAGE_SIZE) });
   for (const edge of edges) {
-    if (slotFrame(object.pages.get(pageOf(edge.start))) !== 0) storeZeros(object, edge.start, edge.end);
+    const page = pageOf(edge.start);
+    if (slotFrame(object.pages.get(page)) !== 0) storeZeros(object, edge.start, edge.end);
+    // The page is zeros as it is. Its own from now on, whatever becomes of it beneath.
+    else if (object.source === undefined) emptyPages(object, page, page + 1);
   }
   if (first < last) zeroPages(object, first, last);
 
@@ -145,7 +150,8 @@ export const decommitPages = (object: MemoryObject, first: number, last: number)
     }
   }
   for (let page = object.pages.next(first, last); page !== -1; page = object.pages.next(page + 1, last)) {
-    dropClean(object, page);
+    // Its pager, which hears of each, may have written the next.
+    if (!isChanged(object.pages.get(page))) dropClean(object, page);
   }
 };
 

@@ -27,10 +27,13 @@ export const REQUEST_PAGES = 256;
 /** A commit that is under way, and whom to tell of its end. */
 class Request {
   readonly promise: Promise<void>;
+  /** Pages of it that are wanted still. */
+  wanted: number;
   resolve!: () => void;
   reject!: (error: unknown) => void;
 
-  constructor() {
+  constructor(pages: number) {
+    this.wanted = pages;
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -58,6 +61,8 @@ export class PageSource {
   writingBack: Promise<void> | undefined;
   /** By page: the commit that will bring it. */
   readonly #requests = new Map<number, Request | typeof ANSWERING>();
+  /** By clean page: the leave to write it that was asked for, until it is given. */
+  readonly #updates = new Map<number, Promise<void>>();
 
   /** @param readAheadPages how many are asked for at least, where so many in a row are missing. */
   constructor(object: MemoryObject, pager: Pager, readAheadPages: number) {
@@ -134,7 +139,7 @@ export class PageSource {
       }
       return undefined;
     }
-    const request = new Request();
+    const request = new Request(end - first);
     this.#note(first, end, request);
     void this.#await(first, end, range, answer, request);
     return request.promise;
@@ -183,6 +188,16 @@ export class PageSource {
       const wrong = new InvalidArgument(`gave ${bytes.length} bytes for ${range.length}`);
       throw this.#failure('commit', range, wrong);
     }
+    // To make room for one, another that has just come is not to go.
+    const held = this.#object.held.add(first, end);
+    try {
+      this.#fillWanted(first, end, bytes, request);
+    } finally {
+      this.#object.held.delete(held);
+    }
+  }
+
+  #fillWanted(first: number, end: number, bytes: Uint8Array, request: Request | typeof ANSWERING): void {
     for (let page = first; page < end; page++) {
       // Cut off, written or detached meanwhile: it is not wanted any more.
       if (this.#requests.get(page) !== request) continue;
@@ -227,7 +242,21 @@ export class PageSource {
   askUpdate(first: number, end: number): Promise<void> | undefined {
     if (this.pager.update === undefined || !this.isAttached) return undefined;
     const range = this.#rangeOf(first, end, this.#object.sizeBytes);
-    return this.#call('update', range, () => this.pager.update!(range));
+    const waiting = this.#call('update', range, () => this.pager.update!(range));
+    if (waiting === undefined) return undefined;
+    for (let page = first; page < end; page++) this.#updates.set(page, waiting);
+    const forget = (): void => {
+      for (let page = first; page < end; page++) {
+        if (this.#updates.get(page) === waiting) this.#updates.delete(page);
+      }
+    };
+    waiting.then(forget, forget);
+    return waiting;
+  }
+
+  /** What to wait for where someone else has asked for leave to write a page, and has not got it yet. */
+  updateUnder(page: number): Promise<void> | undefined {
+    return this.#updates.size === 0 ? undefined : this.#updates.get(page);
   }
 
   /** Gives changed bytes to the pager. @throws as `askUpdate`. */
@@ -280,11 +309,18 @@ export class PageSource {
     this.#limitBytes = this.#lowestBytes;
   }
 
-  /** What is on its way to these pages is not wanted any more: they have been written, or cut off. */
+  /**
+   * What is on its way to these pages is not wanted any more: they are there, or cut off. Who waits for a request of
+   * which nothing is wanted any more waits no longer.
+   */
   cancel(first: number, end: number): void {
     if (this.#requests.size === 0) return;
-    for (const page of this.#requests.keys()) {
-      if (page >= first && page < end) this.#requests.delete(page);
+    for (const [page, request] of this.#requests) {
+      if (page < first || page >= end) continue;
+      this.#requests.delete(page);
+      if (request === ANSWERING) continue;
+      request.wanted--;
+      if (request.wanted === 0) request.resolve();
     }
   }
 

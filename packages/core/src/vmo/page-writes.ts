@@ -3,7 +3,7 @@
  * for all of them or for none: what is missing is brought in and asked for first, then every frame that is wanted is
  * allocated, and only then is anything changed, which cannot fail any more.
  */
-import { type FrameNumber, InvalidArgument, Usage } from '../frame/index.js';
+import { type FrameNumber, HolsteinError, InvalidArgument, Usage } from '../frame/index.js';
 import { type MemoryObject, MISSING, missing } from './memory-object.js';
 import { REQUEST_PAGES } from './page-source.js';
 import {
@@ -96,7 +96,7 @@ export const tryOwnRanges = (
   try {
     for (;;) {
       for (const range of ranges) {
-        if (range.end > object.sizePages) throw cutMeanwhile(object, range);
+        checkThere(object, range);
         if (isAlone) continue;
         const waiting = bringInFor(object, range) ?? askUpdates(object, range.first, range.end, granted);
         if (waiting !== undefined) return waiting;
@@ -179,8 +179,10 @@ export const askUpdates = (
   const wanted = (page: number): boolean => !isDirty(object.pages.get(page)) && !granted.has(page);
   for (let page = first; page < last; page++) {
     if (!wanted(page)) continue;
+    const under = source.updateUnder(page);
+    if (under !== undefined) return under;
     let end = page + 1;
-    while (end < last && wanted(end)) end++;
+    while (end < last && wanted(end) && source.updateUnder(end) === undefined) end++;
     const waiting = source.askUpdate(page, end);
     for (let asked = page; asked < end; asked++) granted.add(asked);
     if (waiting !== undefined) return waiting;
@@ -272,7 +274,16 @@ export const isChanged = (slot: PageSlot): boolean => (slot & (SLOT_DIRTY | SLOT
 /** The marks of a slot whose page is written. */
 export const dirtyMarks = (slot: PageSlot): PageSlot => (slot & SLOT_KEEP) | SLOT_DIRTY | SLOT_USED;
 
-const cutMeanwhile = (object: MemoryObject, { first, end }: WriteRange): InvalidArgument =>
+/** @throws InvalidArgument, HolsteinError EBADF where the object was cut or closed meanwhile, perhaps by its own pager. */
+export const checkThere = (object: MemoryObject, range: Pick<WriteRange, 'first' | 'end'>): void => {
+  if (range.end > object.sizePages) throw cutMeanwhile(object, range);
+  if (object.isGone) throw new HolsteinError('EBADF', `${object.name} was closed meanwhile`);
+};
+
+const cutMeanwhile = (
+  object: MemoryObject,
+  { first, end }: Pick<WriteRange, 'first' | 'end'>,
+): InvalidArgument =>
   new InvalidArgument(
     `pages ${first} to ${end - 1} of ${object.name} are not all there: it was cut to ${object.sizeBytes} bytes meanwhile`,
   );

@@ -7,12 +7,13 @@ import { type MemoryObject, MISSING, missing } from './memory-object.js';
 import { pageOf, storeZeros } from './page-bytes.js';
 import { prefetchPages } from './page-drops.js';
 import { slotFrame } from './page-slot.js';
-import { giveOriginal, ownPages } from './page-writes.js';
+import { giveOriginal, isReady, ownPages } from './page-writes.js';
 import type { Steps } from './steps.js';
 
 /**
  * @throws HolsteinError EBUSY where a page to be cut is in an open view, or an object that sees the pages as they were
- *   has not got one of them yet; OutOfMemory, PagerError where it grows. Nothing has changed then.
+ *   has not got one of them yet; OutOfMemory, PagerError where it grows, or is cut inside a page that is shared. Nothing has
+ *   changed then.
  */
 export function* resizeObject(object: MemoryObject, sizeBytes: number): Steps {
   while (sizeBytes > object.sizeBytes) {
@@ -21,7 +22,24 @@ export function* resizeObject(object: MemoryObject, sizeBytes: number): Steps {
     // While it waited, another may have changed the size.
     if (object.sizeBytes === before) object.sizeBytes = sizeBytes;
   }
+  if (sizeBytes < object.sizeBytes) {
+    checkCut(object, sizeBytes);
+    yield* ownTail(object, sizeBytes);
+  }
   if (sizeBytes < object.sizeBytes) cut(object, sizeBytes);
+}
+
+/**
+ * Makes what will be the last page the object's own, where it has a pager: objects may show what the page is, now or
+ * later, and must not show what is cut off.
+ */
+function* ownTail(object: MemoryObject, sizeBytes: number): Steps {
+  const tail = pageOf(sizeBytes);
+  const frame = slotFrame(object.pages.get(tail));
+  const offset = sizeBytes % PAGE_SIZE;
+  if (object.source === undefined || offset === 0 || frame === 0) return;
+  if (isReady(object, tail) || isZero(object, frame, offset)) return;
+  yield* ownPages(object, { first: tail, end: tail + 1, wholeFirst: 0, wholeEnd: 0 });
 }
 
 /**
@@ -46,11 +64,25 @@ const isZero = ({ memory }: MemoryObject, frame: number, offset: number): boolea
   return memory.bytes.subarray(start + offset, start + PAGE_SIZE).every((byte) => byte === 0);
 };
 
-const cut = (object: MemoryObject, sizeBytes: number): void => {
+/** @throws HolsteinError EBUSY as `resizeObject`. */
+const checkCut = (object: MemoryObject, sizeBytes: number): void => {
   const [first, last] = [Math.ceil(sizeBytes / PAGE_SIZE), object.sizePages];
   if (object.pins.touches(first, last)) {
     throw new HolsteinError('EBUSY', `a page of ${object.name} beyond ${sizeBytes} bytes is in an open view`);
   }
+  if (object.source === undefined || object.views.size === 0) return;
+  for (let page = pageOf(sizeBytes); page < last; page++) {
+    if (!object.lacksOriginal(page) || object.content(page) !== MISSING) continue;
+    throw new HolsteinError(
+      'EBUSY',
+      `a snapshot of ${object.name} has page ${page} still to come from its pager: commit() the snapshot first`,
+    );
+  }
+};
+
+const cut = (object: MemoryObject, sizeBytes: number): void => {
+  checkCut(object, sizeBytes);
+  const [first, last] = [Math.ceil(sizeBytes / PAGE_SIZE), object.sizePages];
   keepOriginals(object, pageOf(sizeBytes), last);
   object.notifyLost(pageOf(sizeBytes), last - pageOf(sizeBytes));
   object.source?.cut(sizeBytes);
@@ -68,13 +100,6 @@ const cut = (object: MemoryObject, sizeBytes: number): void => {
 /** Gives every page that is about to be cut to those who see it as it was. */
 const keepOriginals = (object: MemoryObject, first: number, last: number): void => {
   if (object.source === undefined || object.views.size === 0) return;
-  for (let page = first; page < last; page++) {
-    if (!object.lacksOriginal(page) || object.content(page) !== MISSING) continue;
-    throw new HolsteinError(
-      'EBUSY',
-      `a snapshot of ${object.name} has page ${page} still to come from its pager: commit() the snapshot first`,
-    );
-  }
   for (let page = first; page < last; page++) {
     if (object.lacksOriginal(page)) giveOriginal(object, page, object.content(page));
   }

@@ -37,7 +37,7 @@ import { type MemoryObject, type ObjectKind, type ObjectObserver } from './memor
 import {
   clearBytes,
   copyPresent,
-  copyWithinPage,
+  copyNumber,
   NOT_OWN,
   ownRow,
   pageOf,
@@ -135,7 +135,7 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
     const object = this.use(READ, 'readSync');
     checkBytes(into, 'readSync');
     const start = this.locate(offset, into.length, 'readSync');
-    if (!copyWithinPage(object, start, into)) readAcross(object, start, into);
+    if (into.length !== 8 || !copyNumber(object, start, into)) readAny(object, start, into);
     return into;
   }
 
@@ -207,12 +207,12 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
 
   /** As `commitSync`, and waits for the pager. */
   commit(this: Vmo<'write'>, range: Partial<ByteRange> = {}): Promise<void> {
-    return this.#runRange(WRITE, 'commit', range, onPages(commitPages));
+    return this.#runRange(WRITE, 'commit', range, onPages(commitPages), 'empty or cut too');
   }
 
   /** Brings in what a pager has of a range, as far as it is not there. Without a pager there is nothing to do. */
   prefetch(this: Vmo<'read'>, range: Partial<ByteRange> = {}): Promise<void> {
-    return this.#runRange(READ, 'prefetch', range, onPages(prefetchPages));
+    return this.#runRange(READ, 'prefetch', range, onPages(prefetchPages), 'empty or cut too');
   }
 
   /**
@@ -255,8 +255,8 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
   /**
    * Changes the size, to the byte. What is cut off is gone; what is new is zeros.
    * @throws HolsteinError EACCES; ENOTSUP where the object cannot be resized; EBUSY where a page that would be cut is in an
-   *   open view, or is still to come from the pager for a snapshot; InvalidArgument; and, where it grows, as
-   *   `writeSync`. Nothing has changed then.
+   *   open view, or is still to come from the pager for a snapshot; InvalidArgument; and, where it grows or is cut
+   *   inside a page that a snapshot shares, as `writeSync`. Nothing has changed then.
    */
   resizeSync(this: Vmo<'write'>, sizeBytes: number): void {
     runStepsAtOnce(this.#resize(sizeBytes), 'resizeSync', 'resize()');
@@ -341,7 +341,7 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
    *   not taken is changed still.
    */
   sync(this: Vmo<'write'>, range: Partial<ByteRange> = {}): Promise<void> {
-    return this.#runRange(WRITE, 'sync', range, onPages(syncPages), 'empty too');
+    return this.#runRange(WRITE, 'sync', range, onPages(syncPages), 'empty or cut too');
   }
 
   /** As `sync`, for a pager that answers at once. @throws as `sync`, and EAGAIN. */
@@ -386,13 +386,16 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
       'hint',
       range,
       onPages((object, first, end) => hintPages(object, first, end, hint)),
+      'empty or cut too',
     );
   }
 
   /** Writes back what can be, and closes. @throws as `sync` */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.isOpen) return;
-    if (this.rightBits & WRITE) await (this as Vmo<never> as Vmo<'write'>).sync();
+    if (this.rightBits & WRITE && this.reach.object.source?.isWritable === true) {
+      await (this as Vmo<never> as Vmo<'write'>).sync();
+    }
     this.close();
   }
 
@@ -437,7 +440,7 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
     if (length === 0 && empty === 'nothing to do') return;
     await runSteps(make(object, start), () => {
       this.use(needed, what);
-      this.locate(offset, length, what);
+      if (empty !== 'empty or cut too') this.locate(offset, length, what);
     });
   }
 
@@ -456,8 +459,8 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
   }
 }
 
-/** Whether an empty range is worth a call. */
-type Empty = 'nothing to do' | 'empty too';
+/** Whether an empty range is worth a call; and whether one that is cut while it waits goes on with what is left. */
+type Empty = 'nothing to do' | 'empty too' | 'empty or cut too';
 
 type RangeSteps = (object: MemoryObject, start: number, length: number) => Steps;
 
@@ -467,8 +470,8 @@ const onPages =
   (object, start, length) =>
     steps(object, pageOf(start), length === 0 ? pageOf(start) : pagesTo(start + length));
 
-/** Reads what is not in one page that is there. */
-const readAcross = (object: MemoryObject, start: number, into: Uint8Array): void => {
+/** Reads any number of bytes, be they there or not. */
+const readAny = (object: MemoryObject, start: number, into: Uint8Array): void => {
   const done = copyPresent(object, start, into, 0);
   if (done < into.length) runStepsAtOnce(readBytes(object, start, into), 'readSync', 'read()');
 };

@@ -40,14 +40,15 @@ export function* writeBack(object: MemoryObject, first: number, end: number): St
   if (!source.isWritable) {
     const page = nextChanged(object, first, end);
     if (page === -1) return;
-    const why = source.isAttached ? 'takes no bytes back' : 'is detached';
-    throw new HolsteinError('ENOTSUP', `page ${page} of ${object.name} is changed, and its pager ${why}`);
+    throw cannotGoBack(object, page);
   }
   let done!: () => void;
   source.writingBack = new Promise((resolve) => (done = resolve));
   try {
     yield* source.tellSize();
     for (let page = nextDirty(object, first, end); page !== -1; page = nextDirty(object, page, end)) {
+      // It may have been detached meanwhile.
+      if (!source.isWritable) throw cannotGoBack(object, page);
       page = yield* writeRunBack(object, page, Math.min(end, object.sizePages));
     }
   } finally {
@@ -55,6 +56,11 @@ export function* writeBack(object: MemoryObject, first: number, end: number): St
     done();
   }
 }
+
+const cannotGoBack = (object: MemoryObject, page: number): HolsteinError => {
+  const why = object.source!.isAttached ? 'takes no bytes back' : 'is detached';
+  return new HolsteinError('ENOTSUP', `page ${page} of ${object.name} is changed, and its pager ${why}`);
+};
 
 /** @returns the page after the run. */
 function* writeRunBack(object: MemoryObject, first: number, end: number): Steps<number> {
