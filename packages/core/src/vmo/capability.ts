@@ -211,7 +211,7 @@ const checkWritten = (going: Iterable<Capability>): void => {
   }
   for (const object of objects) {
     const left = [...object.windows].filter(
-      (window) => window.holders - window.views > (holdsGoing.get(window) ?? 0),
+      (window) => window.of === 'capabilities' && window.holders > (holdsGoing.get(window) ?? 0),
     );
     const going = [...object.windows].filter((window) => holdsGoing.has(window));
     const isLost = (page: number): boolean => isWithin(going, page) && !isWithin(left, page);

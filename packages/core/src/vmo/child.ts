@@ -158,6 +158,7 @@ const makeObject = (
     object.letGo(window);
     throw error;
   }
+  object.home.counters.snapshots++;
   return { object, window, start: 0, sizeBytes: undefined };
 };
 

@@ -49,7 +49,6 @@ export const makeSnapshot = (parent: MemoryObject, options: SnapshotOptions): Me
   base?.object.views.add(child);
   child.parent = parent;
   parent.children.add(child);
-  parent.home.counters.snapshots++;
   // What maps a page that is shared now must not write it any more.
   if (shares) parent.notifyLost(options.first, options.seen);
   return child;

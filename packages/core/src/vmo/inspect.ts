@@ -10,14 +10,14 @@ import { type PageSlot, SLOT_DIRTY, SLOT_SAVING, slotFrame } from './page-slot.j
  * What a memory object is, and its family, as state tables: a line for each range of pages in the same state.
  *
  *      * heap (anonymous, 16384 bytes)
- *          0x0-0x1000 -> frame 0x12, shared by 2
- *          0x1000-0x4000 -> zeros
- *          snapshot 2 (snapshot, 16384 bytes)
  *            0x0-0x1000 -> frame 0x12, shared by 2
  *            0x1000-0x4000 -> zeros
+ *            snapshot 2 (snapshot, 16384 bytes)
+ *                0x0-0x1000 -> frame 0x12, shared by 2
+ *                0x1000-0x4000 -> zeros
  *
  * The object that was asked about is marked with a star.
- * @throws HolsteinError EBADF where the capability is not open.
+ * @throws HolsteinError EBADF, ESTALE where the capability is not open.
  */
 export const inspect = (vmo: Capability): string => {
   const object = openObject(vmo);

@@ -52,17 +52,17 @@ export interface Base {
   readonly frozen: boolean;
 }
 
-/** A part of an object that capabilities reach, in pages. The whole of it has no end. */
+/** A part of an object that is reached, in pages. The whole of it has no end. */
 export interface Window {
   readonly first: number;
   readonly end: number;
-  /** Capabilities, and open views. */
+  /** What reaches it: capabilities of the same reach, or one open view. */
+  readonly of: 'capabilities' | 'view';
+  /** How many of them there are. */
   holders: number;
-  /** Open views among them. */
-  views: number;
 }
 
-/** Hears that pages are not any more what they were: their frames may be freed as soon as it returns. */
+/** Hears that pages are not any more what they were: their frames may be freed as soon as it returns. Must not throw. */
 export interface ObjectObserver {
   pagesLost(firstPage: number, pages: number): void;
 }
@@ -284,14 +284,14 @@ export class MemoryObject {
     base.object.freeUnreached(base.offset + pages, base.offset + end);
   }
 
-  /** Opens a window, for one capability. */
-  open(first: number, end: number): Window {
-    const window = { first, end, holders: 1, views: 0 };
+  /** Opens a window, for one capability, or for a view. */
+  open(first: number, end: number, of: Window['of'] = 'capabilities'): Window {
+    const window = { first, end, of, holders: 1 };
     this.windows.add(window);
     return window;
   }
 
-  /** Drops a capability's hold. @throws what giving memory back threw; the hold is dropped all the same. */
+  /** Drops a hold. @throws what giving memory back threw; the hold is dropped all the same. */
   letGo(window: Window): void {
     window.holders--;
     if (window.holders > 0) return;

@@ -215,9 +215,12 @@ const readAheadPages = ({ readAheadBytes = 0 }: VmoOptions<Right>): number => {
   throw new InvalidArgument(`read ahead ${readAheadBytes} bytes: give 0 to ${REQUEST_PAGES * PAGE_SIZE}`);
 };
 
-/** @throws HolsteinError EBADF where the capability is not open. */
+/** @throws HolsteinError EBADF where the capability is closed or moved, ESTALE where it is revoked. */
 export const openObject = (vmo: Capability): MemoryObject => {
   if (!vmo.isOpen)
-    throw new HolsteinError('EBADF', `a capability to ${vmo.reach.object.name} is ${vmo.state}`);
+    throw new HolsteinError(
+      vmo.state === 'stale' ? 'ESTALE' : 'EBADF',
+      `a capability to ${vmo.reach.object.name} is ${vmo.state}`,
+    );
   return vmo.reach.object;
 };

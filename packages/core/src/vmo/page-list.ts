@@ -266,7 +266,7 @@ export class PageList {
   }
 
   /** Shares frames alone, where the nodes would be too far out for page numbers to stay small. */
-  #copy(list: PageList, from: number, to = this.#span): PageList {
+  #copy(list: PageList, from: number, to = MAX_LIST_PAGES): PageList {
     for (let page = this.next(from, to); page !== -1; page = this.next(page + 1, to)) {
       const slot = this.get(page);
       if (slotFrame(slot) !== 0) this.memory.retain(slotFrame(slot));

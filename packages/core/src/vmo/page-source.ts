@@ -26,20 +26,30 @@ export const REQUEST_PAGES = 256;
 
 /** A commit that is under way, and whom to tell of its end. */
 class Request {
-  readonly promise: Promise<void>;
-  /** Pages of it that are wanted still. */
-  wanted: number;
+  /** What to wait for now. */
+  promise: Promise<void>;
   resolve!: () => void;
   reject!: (error: unknown) => void;
 
-  constructor(pages: number) {
-    this.wanted = pages;
-    this.promise = new Promise((resolve, reject) => {
+  constructor() {
+    this.promise = this.#begin();
+  }
+
+  /** Lets all who wait look again. Who wants more of it waits anew. */
+  wake(): void {
+    const { resolve } = this;
+    this.promise = this.#begin();
+    resolve();
+  }
+
+  #begin(): Promise<void> {
+    const promise = new Promise<void>((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
     // Who waits hears of a failure; where nobody does, the next who wants the page asks again.
-    this.promise.catch(() => {});
+    promise.catch(() => {});
+    return promise;
   }
 }
 
@@ -139,7 +149,7 @@ export class PageSource {
       }
       return undefined;
     }
-    const request = new Request(end - first);
+    const request = new Request();
     this.#note(first, end, request);
     void this.#await(first, end, range, answer, request);
     return request.promise;
@@ -216,6 +226,11 @@ export class PageSource {
     const object = this.#object;
     if (object.pages.get(page) !== EMPTY || !this.has(page)) return;
     const frame = object.memory.allocate(Usage.Frame);
+    // To make room a pager may have been told of dropped pages, and have done anything.
+    if (object.pages.get(page) !== EMPTY || !this.has(page) || object.isGone) {
+      object.memory.release(frame);
+      return;
+    }
     this.#copyIn(frame, bytes, Math.min(bytes.length, this.#limitBytes - page * PAGE_SIZE));
     object.install(page, frame, SLOT_USED);
     object.home.counters.pagesSupplied++;
@@ -310,18 +325,18 @@ export class PageSource {
   }
 
   /**
-   * What is on its way to these pages is not wanted any more: they are there, or cut off. Who waits for a request of
-   * which nothing is wanted any more waits no longer.
+   * What is on its way to these pages is not wanted any more: they are there, or cut off. Who waits for them is to
+   * look again.
    */
   cancel(first: number, end: number): void {
     if (this.#requests.size === 0) return;
+    const cut = new Set<Request>();
     for (const [page, request] of this.#requests) {
       if (page < first || page >= end) continue;
       this.#requests.delete(page);
-      if (request === ANSWERING) continue;
-      request.wanted--;
-      if (request.wanted === 0) request.resolve();
+      if (request !== ANSWERING) cut.add(request);
     }
+    for (const request of cut) request.wake();
   }
 
   /** Says that clean pages were dropped. */

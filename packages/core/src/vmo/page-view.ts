@@ -3,7 +3,7 @@
  * stay where they are, and belong to the object alone, so that a snapshot made meanwhile copies them.
  */
 import { frameStart, HolsteinError, PAGE_SIZE, pagesIn } from '../frame/index.js';
-import type { MemoryObject, Window } from './memory-object.js';
+import type { MemoryObject } from './memory-object.js';
 import { pageOf } from './page-bytes.js';
 import { slotFrame } from './page-slot.js';
 import type { ByteRange } from './pager.js';
@@ -45,15 +45,15 @@ export class PageView implements Disposable {
 }
 
 /** Opens a view of bytes whose pages are the object's own. @param zero the byte that the view's holder counts from. */
-export const openView = (object: MemoryObject, window: Window, range: ByteRange, zero: number): PageView => {
+export const openView = (object: MemoryObject, range: ByteRange, zero: number): PageView => {
   const { offset, length } = range;
   const first = pageOf(offset);
-  const pinned = object.pins.add(first, length === 0 ? first : pagesIn(offset + length));
-  window.holders++;
-  window.views++;
+  const end = length === 0 ? first : pagesIn(offset + length);
+  const pinned = object.pins.add(first, end);
+  // Its pages stay as long as it does, whoever else lets go of the object.
+  const window = object.open(first, end, 'view');
   return new PageView(piecesOf(object, range, zero), () => {
     object.pins.delete(pinned);
-    window.views--;
     object.letGo(window);
   });
 };

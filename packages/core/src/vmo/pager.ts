@@ -23,13 +23,13 @@ export interface ByteRange {
 export interface Pager {
   /**
    * Gives the bytes of a range of whole pages, whose end is cut at the end of what the pager has. They are
-   * copied, and the array is not kept.
-   * @returns exactly `range.length` bytes.
+   * copied, and the array is not kept. Pages that were supplied, written or cut off meanwhile stay as they are.
+   * @returns exactly `range.length` bytes: anything else is a failure.
    */
   commit(range: ByteRange): Uint8Array | Promise<Uint8Array>;
   /**
-   * Hears that clean pages are about to be written for the first time. A pager that throws, for it has no room or
-   * is not to be written, prevents the write.
+   * Hears that clean pages are about to be written for the first time, and once for all who are about to. A pager that
+   * throws, for it has no room or is not to be written, prevents the write.
    */
   update?(range: ByteRange): void | Promise<void>;
   /**
@@ -41,7 +41,10 @@ export interface Pager {
    * Cuts or grows what it has to so many bytes; what is new is zeros. Asked by `sync` alone, before it writes back.
    */
   resize?(sizeBytes: number): void | Promise<void>;
-  /** Hears that clean pages were dropped: they will be asked for again. Must not throw. */
+  /**
+   * Hears that clean pages were dropped: they will be asked for again. It may be called while room is made for
+   * something else, so it had better do no more than note it. Must not throw.
+   */
   decommit?(range: ByteRange): void;
   /** Hears that the object needs it no longer. Called once. Must not throw. */
   close?(): void;

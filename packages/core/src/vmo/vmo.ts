@@ -49,6 +49,7 @@ import {
 } from './page-bytes.js';
 import { commitPages, decommitPages, prefetchPages, zeroBytes } from './page-drops.js';
 import { slotFrame } from './page-slot.js';
+import { observeReach } from './observe.js';
 import { openView, type PageView } from './page-view.js';
 import type { ByteRange } from './pager.js';
 import { noneGranted, ownPages, tryOwnPages } from './page-writes.js';
@@ -93,12 +94,12 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
    * @throws HolsteinError EACCES for a right that this one has not; InvalidArgument for one that there is not.
    *   Nothing has changed then.
    */
-  restrict<S extends R>(...rights: readonly S[]): Vmo<S> {
+  restrict<S extends readonly R[]>(...rights: S): Vmo<S[number]> {
     this.use(0, 'restrict');
     const bits = rightBits(rights);
     requireRights(this.rightBits, bits, `restrict to ${rights.join(', ') || 'nothing'}`);
-    let restricted: Vmo<S> | undefined;
-    this.replaceBy((siblings) => (restricted = new Vmo<S>(this.reach, bits, siblings)));
+    let restricted: Vmo<S[number]> | undefined;
+    this.replaceBy((siblings) => (restricted = new Vmo<S[number]>(this.reach, bits, siblings)));
     return restricted!;
   }
 
@@ -112,7 +113,8 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
    * @throws HolsteinError EACCES where this capability lacks 'dup' (and 'read' for a snapshot), or a right that is asked for;
    *   ENOTSUP for a slice of what can be resized; InvalidArgument for an offset that is not a multiple of 4096, a slice
    *   that is not within its parent, a size that is not possible, or options that the kind has not; OutOfMemory where
-   *   pinned pages have to be copied. Nothing has changed then.
+   *   pinned pages have to be copied; and, for a snapshot longer than a parent that ends inside a page, as `writeSync`.
+   *   Nothing has changed then.
    */
   createChild<K extends ChildKind, S extends ChildRight<R, K> = DefaultChildRight<R, K>>(
     this: Vmo<R> & MakerOf<K>,
@@ -325,11 +327,13 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
     return physAddr(frameStart(slotFrame(object.pages.get(pageOf(at)))) + (at % PAGE_SIZE));
   }
 
-  /** Tells an observer of pages that change their frames, as what maps them must know. @returns what ends it. */
+  /**
+   * Tells an observer of pages that change their frames, or are shared from now on, as what maps them must know. Pages
+   * are counted from where this capability begins. @returns what ends it.
+   */
   observe(this: Vmo<'read'>, observer: ObjectObserver): Disposable {
-    const { observers } = this.use(READ, 'observe');
-    observers.add(observer);
-    return { [Symbol.dispose]: () => void observers.delete(observer) };
+    this.use(READ, 'observe');
+    return observeReach(this.reach, observer);
   }
 
   // ------------------------------------------------------------------ the pager
@@ -451,10 +455,10 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
 
   /** Steps that open a view as soon as its pages are the object's own: nothing comes between. */
   #opening(note: (view: PageView) => void): RangeSteps {
-    const { window, start: zero } = this.reach;
+    const { start: zero } = this.reach;
     return function* (object, start, length) {
       if (length > 0) yield* ownAll(object, pageOf(start), pagesTo(start + length));
-      note(openView(object, window, { offset: start, length }, zero));
+      note(openView(object, { offset: start, length }, zero));
     };
   }
 }

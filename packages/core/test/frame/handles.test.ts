@@ -59,19 +59,22 @@ describe('a page from an unused frame', () => {
     [PageTableMeta, ['owner', 'index', 'entries', 'level'], 2],
     [KernelMeta, [], 0],
     [KernelStackMeta, ['owner', 'index'], 2],
-  ] as const)('has the metadata of its usage, each word in its place: %o', (type: MetadataType, fields, settable) => {
-    const memory = makeMemory();
-    const all = Object.fromEntries(fields.map((field, index) => [field, index + 1]));
-    const own = Object.fromEntries(Object.entries(all).slice(0, settable));
-    using page = Page.fromUnused(memory, PLACE, type, own);
-    const place = memory.metadata(page.frame) / 4;
-    const words = memory.words.subarray(place, place + 4);
-    expect([...words]).toEqual([0, 1, 0, 0].map((_, index) => own[fields[index]!] ?? 0));
-    // The others are the layers', who write their words themselves.
-    words.set(Object.values(all));
-    expect(page.metadata).toEqual(all);
-    expect(page.usage).toBe(type.usage);
-  });
+  ] as const)(
+    'has the metadata of its usage, each word in its place: %o',
+    (type: MetadataType, fields, settable) => {
+      const memory = makeMemory();
+      const all = Object.fromEntries(fields.map((field, index) => [field, index + 1]));
+      const own = Object.fromEntries(Object.entries(all).slice(0, settable));
+      using page = Page.fromUnused(memory, PLACE, type, own);
+      const place = memory.metadata(page.frame) / 4;
+      const words = memory.words.subarray(place, place + 4);
+      expect([...words]).toEqual([0, 1, 0, 0].map((_, index) => own[fields[index]!] ?? 0));
+      // The others are the layers', who write their words themselves.
+      words.set(Object.values(all));
+      expect(page.metadata).toEqual(all);
+      expect(page.usage).toBe(type.usage);
+    },
+  );
 
   test.each([
     [FrameMeta, 'lists'],

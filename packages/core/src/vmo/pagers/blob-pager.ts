@@ -3,9 +3,9 @@ import type { ByteRange } from '../pager.js';
 import { cannotBeWritten, checkWithin, type SizedPager } from './sized-pager.js';
 
 /**
- * A pager over a Blob or File, in browsers and in Node: what is wanted is read from it, and no more. It cannot be
- * written: a write to the object is a `PagerError` whose cause has the code ENOTSUP. A snapshot of the object can be
- * written, costs nothing, and keeps its changes to itself.
+ * A pager over a Blob or File, in browsers and in Node, whose `fs.openAsBlob` makes one of a file (below 4 GiB, in Node
+ * 20): what is wanted is read from it, and no more. It cannot be written: a write to the object is a `PagerError` whose
+ * cause has the code ENOTSUP. A snapshot of the object can be written, costs nothing, and keeps its changes to itself.
  */
 export const blobPager = (blob: Blob): BlobPager => new BlobPager(blob);
 

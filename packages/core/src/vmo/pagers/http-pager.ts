@@ -165,10 +165,11 @@ class Resource {
     this.#abort.abort(new HolsteinError('EBADF', `the pager of ${this.url} is closed`));
   }
 
-  /** Asks for bytes `first … last`. @throws HolsteinError EIO where no answer comes. */
+  /** Asks for bytes `first … last`. @throws HolsteinError EIO where no answer comes, EBADF where it is closed. */
   async get(first: number, last: number): Promise<Response> {
     const { signal } = this.#abort;
     const headers = { ...this.#headers, Range: `bytes=${first}-${last}` };
+    signal.throwIfAborted();
     try {
       return await this.#fetch(this.url, { method: 'GET', headers, signal });
     } catch (cause) {

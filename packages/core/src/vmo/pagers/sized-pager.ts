@@ -10,7 +10,7 @@ import type { ByteRange, Pager } from '../pager.js';
 export interface SizedPager extends Pager {
   /** Bytes that it has. */
   readonly size: number;
-  /** Lets go of what it uses. Closing twice does nothing. */
+  /** Lets go of what it uses: the object's to call, unless none was made. Closing twice does nothing. */
   close(): void;
 }
 
