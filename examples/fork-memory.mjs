@@ -16,12 +16,12 @@ const start = virtAddr(0x10000);
 parent.map({ at: start, lengthBytes: 32 * MIB, protection: 'rw-' });
 copyOut(parent, start, new Uint8Array(32 * MIB).fill(1));
 
-// A second copy would not fit. A fork does: it shares every frame.
+// A second copy would not fit. A fork does: it shares every frame, and every page table but the root.
 framesTaken();
 const child = parent.fork();
-console.log(`the fork took ${framesTaken()} frames, for its page tables`);
+console.log(`the fork took ${framesTaken()} frame, for its root table`);
 
-// The child writes one byte, and gets a frame of its own.
+// The child writes one byte, and gets a frame of its own, and the two tables that lead to it.
 copyOut(child, start, Uint8Array.of(2));
 console.log(`the first write took ${framesTaken()} more`);
 

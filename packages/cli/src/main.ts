@@ -42,9 +42,9 @@ const build = (finished: (exitCode: number) => void): Command => {
         .default(128 * 2 ** 20, '128M'),
     )
     .addOption(
-      new Option('--fork <kind>', 'how fork copies memory: on write, or all at once')
-        .choices(['pages', 'eager'])
-        .default('pages'),
+      new Option('--fork <kind>', 'how fork copies memory: on write, by table or by page, or all at once')
+        .choices(['tables', 'pages', 'eager'])
+        .default('tables'),
     )
     .option('--report', 'print a memory report at the end')
     .option('--quiet', 'say nothing of processes that are killed')

@@ -43,7 +43,7 @@ describe('holstein', () => {
     [['run', '--memory', '5000', 'hello'], /multiple of 64 KiB/],
     [['run', '--memory', '64K', 'hello'], /too small/],
     [['run', '--memory', '4G', 'hello'], /at most 4 GiB less 64 KiB/],
-    [['run', '--fork', 'lazily', 'hello'], /pages, eager/],
+    [['run', '--fork', 'lazily', 'hello'], /tables, pages, eager/],
     [['run', '--fast', 'hello'], /unknown option '--fast'/],
   ])('%j is bad usage: 2, and a message', (args, message) => {
     const { status, stdout, stderr } = holstein(args);

@@ -25,7 +25,7 @@ export interface KernelOptions {
   /** Gives the ELF file of a path, or undefined where there is none. */
   readonly findProgram: (path: string) => Uint8Array | undefined;
   readonly limits?: Partial<KernelLimits>;
-  /** How fork gives the child its memory. Default: 'pages', copy on write. */
+  /** How fork gives the child its memory. Default: 'tables', copy on write. */
   readonly fork?: ForkKind;
   /** Instructions that a process runs before it is another's turn. Default 100,000. */
   readonly quantumInstructions?: number;

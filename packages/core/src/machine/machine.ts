@@ -18,7 +18,7 @@ export interface MachineOptions {
   /** RAM in bytes, the hart's part included: a multiple of 64 KiB, up to 4 GiB less 64 KiB. Default 128 MiB. */
   readonly memoryBytes?: number;
   readonly files?: ProgramFiles;
-  /** How fork gives a child its memory: 'pages' (the default) copies on write, 'eager' at once. */
+  /** How fork gives a child its memory: 'tables' (the default) and 'pages' copy on write, 'eager' at once. */
   readonly fork?: ForkKind;
   readonly limits?: Partial<KernelLimits>;
   /** Instructions that a process runs before it is another's turn. Default 100,000. */

@@ -122,7 +122,7 @@ export class CowExt<Table extends PageTable = PageTable> {
     try {
       if (grants(pte, access)) return this.#noteUse(page, pte, access);
       const breaks = access === 'write' && grants(pte, 'read') && isWritableShared(pte);
-      return breaks ? this.#breakSharing(page, pte) : PROTECTION;
+      return breaks ? this.#breakSharing(page) : PROTECTION;
     } catch (error) {
       if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
       throw error;
@@ -132,10 +132,24 @@ export class CowExt<Table extends PageTable = PageTable> {
   /**
    * Makes a page that is writable and shared private and writable: in place where its frame has no other
    * owner, a superpage as a whole where none of its frames has, else in a copy.
-   * @param pte the page's entry.
    * @throws OutOfMemory, and then nothing has changed.
    */
-  #breakSharing(page: Vpn, pte: number): FaultOutcome {
+  #breakSharing(page: Vpn): FaultOutcome {
+    const shareAgain = this.table.own(page);
+    try {
+      return this.#breakOwn(page, this.table.entry(page));
+    } catch (error) {
+      shareAgain?.();
+      throw error;
+    }
+  }
+
+  /** As `#breakSharing`, where no table on the way is shared. */
+  #breakOwn(page: Vpn, pte: number): FaultOutcome {
+    if (grants(pte, 'write')) {
+      this.#noteUse(page, pte, 'write');
+      return REUSED;
+    }
     const shared = pteFrame(pte);
     // The write that is made again must not fault for want of A and D.
     const used = this.table.updates === 'fault' ? usedBits('write') : 0;

@@ -10,6 +10,7 @@ import { type FrameNumber, hex, InvalidArgument, type Vpn, vpn } from '../frame/
 import { FirstError } from './first-error.js';
 import type { PageTable } from './page-table.js';
 import { PTE_FLAGS, pteFrame } from './pte.js';
+import type { Undo } from './undo.js';
 
 export class PageCursor {
   readonly start: Vpn;
@@ -87,7 +88,7 @@ export class PageCursor {
     this.#table.isolate(this.#page, end);
     const batch = this.#table.batch();
     const first = new FirstError();
-    let unmapped = 0;
+    let unmapped = this.#table.dropShared(this.#page, end, batch);
     for (const { page, pages } of this.#leaves(end)) {
       unmapped += pages;
       try {
@@ -115,6 +116,13 @@ export class PageCursor {
   protect(change: (flags: number) => number, lengthPages = this.end - this.#page): number {
     const end = this.#endAfter(lengthPages);
     const undoIsolate = this.#table.isolate(this.#page, end);
+    let shareAgain: Undo | undefined;
+    try {
+      shareAgain = this.#table.ownAll(this.#page, end);
+    } catch (error) {
+      undoIsolate();
+      throw error;
+    }
     using batch = this.#table.batch();
     const changed: { readonly page: Vpn; readonly flags: number }[] = [];
     let pagesChanged = 0;
@@ -127,6 +135,7 @@ export class PageCursor {
       }
     } catch (error) {
       for (const { page, flags } of changed) this.#table.protectLeaf(page, flags, batch);
+      shareAgain?.();
       undoIsolate();
       throw error;
     }

@@ -3,6 +3,7 @@
  * in RAM, and a mock), copy on write over any of them, and the software TLB that the hart looks
  * translations up in. A table owns a reference to every frame that it maps.
  */
+export type { Undo } from './undo.js';
 export { CowExt, type CowOptions } from './cow-ext.js';
 export { PageCursor } from './cursor.js';
 export {

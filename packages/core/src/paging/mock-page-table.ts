@@ -155,6 +155,19 @@ export class MockPageTable implements PageTable {
     return this.#entries.has(page) ? 1 : 0;
   }
 
+  /** Nothing is ever shared but frames. */
+  own(): undefined {
+    return undefined;
+  }
+
+  ownAll(): undefined {
+    return undefined;
+  }
+
+  dropShared(): number {
+    return 0;
+  }
+
   isolate(): () => void {
     return () => {};
   }

@@ -25,6 +25,7 @@ import type { PageCursor } from './cursor.js';
 import type { PageTableEntry } from './page-table-entry.js';
 import { type Access, PTE_FLAGS, PTE_R, PTE_RIGHTS, PTE_SHARED, PTE_V, PTE_W, pteFrame } from './pte.js';
 import type { TlbBatch } from './tlb-batch.js';
+import type { Undo } from './undo.js';
 
 /** One more than the highest address of the user half of Sv39 (xv6's MAXVA): 2^38. */
 export const MAXVA = 2 ** 38;
@@ -101,6 +102,23 @@ export interface PageTable extends Disposable {
    */
   shareWrites(start: Vpn, end: Vpn): void;
 
+  /**
+   * Makes every table on the way to a page this table's alone, where a fork has left them shared. What is mapped stays
+   * the same, but that an entry which was COW for being in a shared table may have W then.
+   * @returns what shares them again, for whoever fails before having changed anything; undefined where none was shared.
+   * @throws OutOfMemory, and then nothing has changed.
+   */
+  own(page: Vpn): Undo | undefined;
+
+  /** As `own`, for all that is mapped of a range. */
+  ownAll(start: Vpn, end: Vpn): Undo | undefined;
+
+  /**
+   * Unmaps what of a range lies in tables that others share and that hold nothing else: lets go of the tables, which
+   * takes no memory. @returns how many pages were mapped there.
+   */
+  dropShared(start: Vpn, end: Vpn, batch: TlbBatch): number;
+
   /** A batch whose flush is this table's. */
   batch(): TlbBatch;
 
@@ -108,8 +126,9 @@ export interface PageTable extends Disposable {
   leafPages(page: Vpn): number;
 
   /**
-   * Splits what straddles the range's edges, so that every leaf entry lies inside or outside of it.
-   * @returns what puts the superpages that it split together again.
+   * Splits what straddles the range's edges, so that every leaf entry, and every table that others share, lies inside or
+   * outside of it.
+   * @returns what puts the superpages that it split together again, and shares the tables again.
    * @throws OutOfMemory, and then nothing is split.
    */
   isolate(start: Vpn, end: Vpn): () => void;

@@ -9,6 +9,9 @@
  * Physical memory is under 4 GiB, so a frame number has 20 bits and the high word is zero. An entry with
  * V and none of R, W, X names the next table; all others with V are leaves. Bits 8 and 9 are the
  * specification's RSW field, which hardware ignores; seeds 000, 003 and 004 give them their meaning here.
+ *
+ * Bit 8 of an entry that names a table says that other trees may name it too: whatever lies below is read only until
+ * this tree has a table of its own there, and a W in it counts as COW (shared-tables.ts).
  */
 import { frameNumber, type FrameNumber, hex } from '../frame/index.js';
 
@@ -32,6 +35,9 @@ export const PTE_D = 1 << 7;
 export const PTE_COW = 1 << 8;
 /** "Readonly and shared" (seed 000). */
 export const PTE_READONLY_SHARED = 1 << 9;
+
+/** In an entry that names a table: other trees may have the table too. */
+export const PTE_TABLE_SHARED = PTE_COW;
 
 export const PTE_RIGHTS = PTE_R | PTE_W | PTE_X;
 /** Either of the two shared states. */

@@ -35,12 +35,13 @@ import {
   type PageTable,
   type UsedBitUpdates,
 } from './page-table.js';
-import { type Access, makePte, PTE_COW, PTE_FLAGS, PTE_V, PTE_W, pteFrame, sharedPte } from './pte.js';
+import { type Access, makePte, PTE_V, PTE_W, pteFrame, sharedPte } from './pte.js';
 import { moveShares } from './shares.js';
-import { type Level, NO_SLOT, pagesAt, Sv39Tree } from './sv39-tree.js';
+import { type Level, NO_SLOT, pagesAt, Sv39Tree, type VisitedTable } from './sv39-tree.js';
 import { ACCESS_FAULT, walk } from './sv39-walk.js';
 import { TlbBatch } from './tlb-batch.js';
 import type { Tlb, TlbContext } from './tlb.js';
+import type { Undo } from './undo.js';
 
 export interface Sv39Options {
   /** Who sets A and D: the hart's walk (Svadu, as unless told), or the kernel after a fault (Svade). */
@@ -54,6 +55,7 @@ export class Sv39PageTable implements PageTable {
   readonly tlbContext: TlbContext;
   readonly updates: UsedBitUpdates;
   readonly #tree: Sv39Tree;
+  #pagesMapped = 0;
 
   /** @throws OutOfMemory where there is no frame for the root table. */
   constructor(memory: PhysicalMemory, tlb: Tlb, { updates = 'hardware' }: Sv39Options = {}) {
@@ -67,6 +69,11 @@ export class Sv39PageTable implements PageTable {
   /** The root table's frame: what a real hart's satp register would name. NO_FRAME once closed. */
   get root(): FrameNumber {
     return this.#tree.root;
+  }
+
+  /** How many pages are mapped. */
+  get pagesMapped(): number {
+    return this.#pagesMapped;
   }
 
   /**
@@ -91,6 +98,7 @@ export class Sv39PageTable implements PageTable {
       throw error;
     }
     this.#tree.set(slot, pte);
+    this.#pagesMapped += pages;
   }
 
   unmap(page: Vpn): number {
@@ -100,6 +108,17 @@ export class Sv39PageTable implements PageTable {
   }
 
   replace(page: Vpn, pte: number): number {
+    const shareAgain = this.#tree.own(page);
+    try {
+      return this.#replaceOwn(page, pte);
+    } catch (error) {
+      shareAgain?.();
+      throw error;
+    }
+  }
+
+  /** As `replace`, where no table on the way is shared. */
+  #replaceOwn(page: Vpn, pte: number): number {
     const slot = this.#tree.slot(page);
     const { level } = this.#tree;
     const old = slot === NO_SLOT ? 0 : this.#entryAt(slot, page);
@@ -153,6 +172,32 @@ export class Sv39PageTable implements PageTable {
     return found >= 0 ? 'none' : found === ACCESS_FAULT ? 'access' : 'page';
   }
 
+  own(page: Vpn): Undo | undefined {
+    return this.#tree.own(page);
+  }
+
+  ownAll(start: Vpn, end: Vpn): Undo | undefined {
+    return this.#tree.ownAll(start, end);
+  }
+
+  /**
+   * Gives another table, which is empty, all that this one maps: a fork whose cost does not depend on how much that is.
+   * Both share the tables below their roots, and copy one when they are about to change what lies below it.
+   * @throws HolsteinError EOVERFLOW where references cannot be counted. The other table is to be closed then; this one
+   *   maps what it did.
+   */
+  shareTables(other: Sv39PageTable): void {
+    this.#tree.shareWith(other.#tree);
+    other.#pagesMapped = this.#pagesMapped;
+    this.tlb.flushWrites(this.tlbContext);
+  }
+
+  dropShared(start: Vpn, end: Vpn, batch: TlbBatch): number {
+    const dropped = this.#tree.dropShared(start, end, (first, pages) => batch.forget(vpn(first), pages));
+    this.#pagesMapped -= dropped;
+    return dropped;
+  }
+
   nextMapped(start: number, end: number): number {
     return this.#tree.nextMapped(start, end);
   }
@@ -173,9 +218,10 @@ export class Sv39PageTable implements PageTable {
 
   shareWrites(start: Vpn, end: Vpn): void {
     const undoIsolate = this.isolate(start, end);
-    const changed: number[] = [];
+    const changed: { readonly slot: PhysAddr; readonly pte: number; readonly pages: number }[] = [];
     try {
       for (let page = this.nextMapped(start, end); page !== -1;) {
+        // In a table that others have, W counts as COW already: it becomes COW for all who have it.
         const slot = this.#tree.found;
         const pages = pagesAt(this.#tree.level);
         const pte = this.memory.words[slot >>> 2]!;
@@ -183,13 +229,14 @@ export class Sv39PageTable implements PageTable {
           const shared = sharedPte(pte) >>> 0;
           moveShares(this.memory, pte, shared, pages);
           this.memory.words[slot >>> 2] = shared;
-          changed.push(page);
+          changed.push({ slot, pte, pages });
         }
         page = this.nextMapped(page + pages, end);
       }
     } catch (error) {
-      for (const page of changed.map(vpn)) {
-        this.protectLeaf(page, (this.entry(page) & PTE_FLAGS & ~PTE_COW) | PTE_W);
+      for (const { slot, pte, pages } of changed) {
+        moveShares(this.memory, sharedPte(pte) >>> 0, pte, pages);
+        this.memory.words[slot >>> 2] = pte;
       }
       undoIsolate();
       throw error;
@@ -221,14 +268,17 @@ export class Sv39PageTable implements PageTable {
   isolate(start: Vpn, end: Vpn): () => void {
     if (start >= end) return () => {};
     const levels: number[] = [];
+    const shareAgain: (Undo | undefined)[] = [];
     const undo = (): void => {
       // The last first: both edges may lie in one gigapage.
       for (const edge of [end, start].slice(-levels.length)) {
         for (let level = levels.pop()!; level > 0; level--) this.#tree.merge(edge);
       }
       levels.length = 0;
+      for (const share of shareAgain.splice(0).toReversed()) share?.();
     };
     try {
+      for (const edge of [start, end]) shareAgain.push(this.#tree.ownEdge(edge));
       for (const edge of [start, end]) levels.push(this.#splitAt(edge));
     } catch (error) {
       undo();
@@ -238,18 +288,21 @@ export class Sv39PageTable implements PageTable {
   }
 
   unmapLeaf(page: Vpn, batch?: TlbBatch): number {
+    this.#tree.own(page);
     const slot = this.#leafSlot(page);
     if (slot === NO_SLOT) return 0;
     const pages = pagesAt(this.#tree.level);
     const pte = this.memory.words[slot >>> 2]!;
     moveShares(this.memory, pte, 0, pages);
     const tableIsEmpty = this.#tree.clear(slot);
+    this.#pagesMapped -= pages;
     this.#forget(page, pages, batch);
     if (tableIsEmpty) this.#freeTablesOf(page, pte, pages, batch);
     return pte;
   }
 
   protectLeaf(page: Vpn, flags: number, batch?: TlbBatch): number {
+    this.#tree.own(page);
     const slot = this.#leafSlot(page);
     if (slot === NO_SLOT) throw notMapped(page);
     checkLeaf(page, flags);
@@ -262,22 +315,22 @@ export class Sv39PageTable implements PageTable {
     return old;
   }
 
-  /** The frames of this table's own tables, the root first: what an audit counts. */
+  /** The frames of the tables, the root first; those too that other tables share. */
   tables(): Generator<FrameNumber> {
     return this.#tree.tables();
+  }
+
+  /** The tables with their levels, as an audit counts them. @param enter whether to visit one, and what is below. */
+  visitTables(enter?: (table: FrameNumber) => boolean): Generator<VisitedTable> {
+    return this.#tree.visitTables(enter);
   }
 
   close(): void {
     if (this.root === NO_FRAME) return;
     this.tlb.flushSpace(this.tlbContext);
+    this.#pagesMapped = 0;
     const first = new FirstError();
-    this.#tree.close((pte, pages) => {
-      try {
-        moveShares(this.memory, pte, 0, pages);
-      } finally {
-        this.#releaseRun(pte, pages, first);
-      }
-    }, first);
+    this.#tree.close(first);
     first.rethrow();
   }
 
@@ -287,7 +340,8 @@ export class Sv39PageTable implements PageTable {
 
   /** The entry in a slot that `#tree.slot(page)` has just found, as if no superpage held the page. */
   #entryAt(slot: PhysAddr, page: Vpn): number {
-    const pte = this.memory.words[slot >>> 2]!;
+    const found = this.memory.words[slot >>> 2]!;
+    const pte = this.#tree.isShared ? sharedPte(found) >>> 0 : found;
     const low = page & (pagesAt(this.#tree.level) - 1);
     return low === 0 ? pte : (pte + makePte(frameNumber(low), 0)) >>> 0;
   }

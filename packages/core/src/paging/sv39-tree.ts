@@ -10,7 +10,8 @@
  *      as a pointer names    a level 1 table  a level 0 table (reserved)
  *
  * Each table is a frame of usage PageTable that its parent entry owns; its slot's metadata has its level
- * and how many of its entries are not empty. A table that becomes empty is freed, but never the root.
+ * and how many of its entries are not empty. A table that becomes empty is freed, but never the root. Several trees may
+ * share tables (shared-tables.ts): `own` is called before anything below one is changed.
  * Physical memory is under 4 GiB, so the high word of every entry here is zero (pte.ts).
  */
 import {
@@ -33,6 +34,15 @@ import {
 import { FirstError } from './first-error.js';
 import { MAX_PAGES } from './page-table.js';
 import { makePte, PTE_BYTES, PTE_RIGHTS, PTE_V, pteFrame } from './pte.js';
+import {
+  dropSharedTables,
+  dropTable,
+  isSharedTable,
+  ownTable,
+  shareEntries,
+  shareTableAgain,
+} from './shared-tables.js';
+import type { Undo } from './undo.js';
 
 /** 0 = a page of 4 KiB, 1 = a megapage of 2 MiB, 2 = a gigapage of 1 GiB. */
 export type Level = 0 | 1 | 2;
@@ -52,6 +62,14 @@ export const entryAddress = (table: FrameNumber, page: Vpn, level: number): Phys
 /** Whether a valid entry is a leaf: otherwise it names the next table. */
 export const isLeaf = (pte: number): boolean => (pte & PTE_RIGHTS) !== 0;
 
+/** A table, and at which level it stands. */
+export interface VisitedTable {
+  readonly table: FrameNumber;
+  readonly level: number;
+  /** Whether the entry that leads to it is marked shared. */
+  readonly isShared: boolean;
+}
+
 export class Sv39Tree {
   readonly memory: PhysicalMemory;
   /** The root table's frame. NO_FRAME once the tree is closed. */
@@ -60,12 +78,15 @@ export class Sv39Tree {
   level: Level = 0;
   /** Where the entry lies that the last `nextMapped` found. */
   found: PhysAddr = NO_SLOT;
+  /** Whether the last `slot` lies below a table that other trees have: what it has of W is COW. */
+  isShared = false;
   /**
-   * The 512 pages whose level-0 table was found last, and that table: most operations are on neighbours.
-   * Forgotten whenever a table is freed.
+   * The 512 pages whose level-0 table was found last, that table, and whether others have it: most operations are on
+   * neighbours. Forgotten whenever a table is freed, or shared.
    */
   #region = -1;
   #regionTable: FrameNumber = NO_FRAME;
+  #regionIsShared = false;
 
   /** @throws OutOfMemory where there is no frame for the root table. */
   constructor(memory: PhysicalMemory) {
@@ -81,9 +102,11 @@ export class Sv39Tree {
     if (page >>> 0 !== page || page >= MAX_PAGES || this.root === NO_FRAME) return NO_SLOT;
     if (page >>> LEVEL_BITS === this.#region) {
       this.level = 0;
+      this.isShared = this.#regionIsShared;
       return entryAddress(this.#regionTable, page, 0);
     }
     let table = this.root;
+    this.isShared = false;
     for (let level = ROOT_LEVEL; level > 0; level--) {
       const address = entryAddress(table, page, level);
       const pte = this.memory.words[address >>> 2]!;
@@ -92,12 +115,110 @@ export class Sv39Tree {
         this.level = level as Level;
         return address;
       }
+      if (isSharedTable(pte)) this.isShared = true;
       table = pteFrame(pte);
     }
     this.level = 0;
+    this.#knowRegion(page, table, this.isShared);
+    return entryAddress(table, page, 0);
+  }
+
+  /**
+   * Makes every table on the way to a page this tree's alone. What is mapped stays the same.
+   * @returns what shares them again, for whoever fails afterwards; undefined where they were its alone already.
+   * @throws OutOfMemory; HolsteinError EOVERFLOW where references or shares cannot be counted. Nothing has changed then.
+   */
+  own(page: Vpn): Undo | undefined {
+    if (page >>> LEVEL_BITS === this.#region && !this.#regionIsShared) return undefined;
+    if (page >>> 0 !== page || page >= MAX_PAGES || this.root === NO_FRAME) return undefined;
+    return this.#ownDownTo(page, 0);
+  }
+
+  /** As `own`, for those tables that hold pages on both sides of the border between a page and the one before it. */
+  ownEdge(page: number): Undo | undefined {
+    if (page >= MAX_PAGES || this.root === NO_FRAME) return undefined;
+    let level = 0;
+    while (level < ROOT_LEVEL && page % pagesAt(level + 1) === 0) level++;
+    return this.#ownDownTo(vpn(page), level);
+  }
+
+  /** As `own`, for every table below which a page of `start … end - 1` is mapped. */
+  ownAll(start: number, end: number): Undo | undefined {
+    const undos: Undo[] = [];
+    const undo = (): void => {
+      for (const each of undos.toReversed()) each();
+    };
+    try {
+      for (let page = this.nextMapped(start, end); page !== -1;) {
+        const next = nextMultiple(page, pagesAt(Math.max(this.level, 1)));
+        const each = this.own(vpn(page));
+        if (each !== undefined) undos.push(each);
+        page = this.nextMapped(next, end);
+      }
+    } catch (error) {
+      undo();
+      throw error;
+    }
+    return undos.length === 0 ? undefined : undo;
+  }
+
+  #ownDownTo(page: Vpn, lowest: number): Undo | undefined {
+    let undos: Undo[] | undefined;
+    let table = this.root;
+    try {
+      for (let level = ROOT_LEVEL; level > lowest; level--) {
+        const slot = entryAddress(table, page, level);
+        const pte = this.memory.words[slot >>> 2]!;
+        if (pte === 0 || isLeaf(pte)) return undos === undefined ? undefined : () => this.#undo(undos!);
+        table = pteFrame(pte);
+        if (!isSharedTable(pte)) continue;
+        this.#region = -1;
+        table = ownTable(this.memory, slot, level - 1);
+        (undos ??= []).push(() => shareTableAgain(this.memory, slot, pte, level - 1));
+      }
+    } catch (error) {
+      if (undos !== undefined) this.#undo(undos);
+      throw error;
+    }
+    if (lowest === 0) this.#knowRegion(page, table, false);
+    return undos === undefined ? undefined : () => this.#undo(undos!);
+  }
+
+  #undo(undos: Undo[]): void {
+    this.#region = -1;
+    for (const undo of undos.toReversed()) undo();
+  }
+
+  /**
+   * Gives another tree, which has only its root, all that this one has: both share the tables below.
+   * @throws HolsteinError EOVERFLOW; the other tree has then what it has got until then.
+   */
+  shareWith(other: Sv39Tree): void {
+    if (this.root === NO_FRAME) return;
+    shareEntries(this.memory, this.root, other.root, ROOT_LEVEL);
+    other.#addEntries(other.root, this.#entries(this.root));
+    this.#region = -1;
+  }
+
+  /**
+   * Lets go of every table that others have and that holds only pages of `start … end - 1`: they are unmapped, and
+   * nothing is copied for it. @param visit called for each with what is below. @returns how many pages were mapped there.
+   */
+  dropShared(start: number, end: number, visit: (first: number, pages: number) => void): number {
+    this.#region = -1;
+    return dropSharedTables(
+      this.memory,
+      { table: this.root, level: ROOT_LEVEL, first: 0 },
+      start,
+      end,
+      visit,
+    );
+  }
+
+  #knowRegion(page: Vpn, table: FrameNumber, isShared: boolean): void {
     this.#region = page >>> LEVEL_BITS;
     this.#regionTable = table;
-    return entryAddress(table, page, 0);
+    this.#regionIsShared = isShared;
   }
 
   /**
@@ -105,6 +226,16 @@ export class Sv39Tree {
    * @throws HolsteinError EEXIST where anything is mapped there; OutOfMemory. Nothing has changed then.
    */
   slotForMap(page: Vpn, level: Level): PhysAddr {
+    const shareAgain = this.own(page);
+    try {
+      return this.#emptySlot(page, level);
+    } catch (error) {
+      shareAgain?.();
+      throw error;
+    }
+  }
+
+  #emptySlot(page: Vpn, level: Level): PhysAddr {
     const known = level === 0 && page >>> LEVEL_BITS === this.#region;
     let table = known ? this.#regionTable : this.root;
     for (let at = known ? 0 : ROOT_LEVEL; at > level; at--) {
@@ -125,10 +256,7 @@ export class Sv39Tree {
     const address = entryAddress(table, page, level);
     if (this.memory.words[address >>> 2] !== 0) throw existing(page);
     this.level = level;
-    if (level === 0) {
-      this.#region = page >>> LEVEL_BITS;
-      this.#regionTable = table;
-    }
+    if (level === 0) this.#knowRegion(page, table, false);
     return address;
   }
 
@@ -174,6 +302,7 @@ export class Sv39Tree {
    * @throws OutOfMemory, and then nothing is split.
    */
   split(page: Vpn, level: Level): void {
+    const shareAgain = this.own(page);
     let split = 0;
     try {
       while (this.slot(page) !== NO_SLOT && this.level > level) {
@@ -182,6 +311,7 @@ export class Sv39Tree {
       }
     } catch (error) {
       for (; split > 0; split--) this.merge(page);
+      shareAgain?.();
       throw error;
     }
   }
@@ -192,6 +322,7 @@ export class Sv39Tree {
    * @returns whether it did.
    */
   merge(page: Vpn): boolean {
+    this.own(page);
     const slot = this.slot(page);
     if (slot === NO_SLOT || this.level === ROOT_LEVEL) return false;
     const { level } = this;
@@ -221,6 +352,7 @@ export class Sv39Tree {
       const known = at >>> LEVEL_BITS === this.#region;
       let table = known ? this.#regionTable : this.root;
       let level = known ? 0 : ROOT_LEVEL;
+      let isShared = known && this.#regionIsShared;
       for (; level > 0; level--) {
         const address = entryAddress(table, vpn(at), level);
         const pte = words[address >>> 2]!;
@@ -230,14 +362,14 @@ export class Sv39Tree {
           return at;
         }
         if (pte === 0) break;
+        if (isSharedTable(pte)) isShared = true;
         table = pteFrame(pte);
       }
       if (level > 0) {
         at = nextMultiple(at, pagesAt(level));
         continue;
       }
-      this.#region = at >>> LEVEL_BITS;
-      this.#regionTable = table;
+      this.#knowRegion(vpn(at), table, isShared);
       const tableEnd = Math.min(last, nextMultiple(at, ENTRIES));
       const first = frameStart(table);
       for (; at < tableEnd; at++) {
@@ -251,18 +383,24 @@ export class Sv39Tree {
     return -1;
   }
 
-  /** The frames of the tables, the root first. */
+  /** The frames of the tables, the root first; those too that other trees have. */
   *tables(): Generator<FrameNumber> {
-    if (this.root !== NO_FRAME) yield* this.#tablesBelow(this.root, ROOT_LEVEL);
+    for (const { table } of this.visitTables()) yield table;
   }
 
-  /** Closes the tree, calls `visit` with every leaf entry, and frees every table, whatever is thrown: `first` notes it. */
-  close(visit: (pte: number, pages: number) => void, first: FirstError): void {
+  /** The tables with their levels, the root first. @param enter whether to visit a table, and what is below. */
+  *visitTables(enter: (table: FrameNumber) => boolean = () => true): Generator<VisitedTable> {
+    if (this.root !== NO_FRAME)
+      yield* this.#tablesBelow({ table: this.root, level: ROOT_LEVEL, isShared: false }, enter);
+  }
+
+  /** Closes the tree: lets go of every table, and of what those hold that nobody else has. `first` notes what is thrown. */
+  close(first: FirstError): void {
     const { root } = this;
     // Whoever comes by from a destructor finds a tree that is closed.
     this.root = NO_FRAME;
     this.#region = -1;
-    this.#closeBelow(root, ROOT_LEVEL, visit, first);
+    dropTable(this.memory, root, ROOT_LEVEL, first);
   }
 
   #splitOnce(slot: PhysAddr): void {
@@ -277,36 +415,19 @@ export class Sv39Tree {
     words[slot >>> 2] = makePte(table, PTE_V);
   }
 
-  #closeBelow(
-    table: FrameNumber,
-    level: number,
-    visit: (pte: number, pages: number) => void,
-    first: FirstError,
-  ): void {
-    const start = frameStart(table) >>> 2;
-    for (let index = start; index < start + ENTRIES * 2; index += 2) {
-      const pte = this.memory.words[index]!;
-      if (pte === 0) continue;
-      if (!isLeaf(pte)) {
-        this.#closeBelow(pteFrame(pte), level - 1, visit, first);
-        continue;
-      }
-      try {
-        visit(pte, pagesAt(level));
-      } catch (error) {
-        first.note(error);
-      }
-    }
-    this.#releaseTable(table, first);
-  }
-
-  *#tablesBelow(table: FrameNumber, level: number): Generator<FrameNumber> {
-    yield table;
+  *#tablesBelow(visited: VisitedTable, enter: (table: FrameNumber) => boolean): Generator<VisitedTable> {
+    const { table, level } = visited;
+    if (!enter(table)) return;
+    yield visited;
     if (level === 0) return;
     const first = frameStart(table) >>> 2;
     for (let index = first; index < first + ENTRIES * 2; index += 2) {
       const pte = this.memory.words[index]!;
-      if (pte !== 0 && !isLeaf(pte)) yield* this.#tablesBelow(pteFrame(pte), level - 1);
+      if (pte === 0 || isLeaf(pte)) continue;
+      yield* this.#tablesBelow(
+        { table: pteFrame(pte), level: level - 1, isShared: isSharedTable(pte) },
+        enter,
+      );
     }
   }
 

@@ -18,6 +18,7 @@ import {
   PTE_D,
   PTE_RIGHTS,
   PTE_R,
+  PTE_TABLE_SHARED,
   PTE_U,
   PTE_V,
   PTE_W,
@@ -52,6 +53,8 @@ export const walk = (
   // A table that is closed has no root.
   if (!isCanonical(page) || root === NO_FRAME) return PAGE_FAULT;
   let table: number = root;
+  // Below a table that other trees have nobody may write (shared-tables.ts).
+  let isShared = false;
   for (let level = ROOT_LEVEL; level >= 0; level--) {
     const word = table * WORDS_IN_FRAME + ((page >>> (level * LEVEL_BITS)) & (ENTRIES - 1)) * 2;
     const pte = words[word]!;
@@ -62,11 +65,13 @@ export const walk = (
     if ((pte & PTE_RIGHTS) === 0) {
       if ((pte & RESERVED_IN_POINTERS) !== 0 || level === 0) return PAGE_FAULT;
       if (target >= totalFrames || high !== 0) return ACCESS_FAULT;
+      isShared ||= (pte & PTE_TABLE_SHARED) !== 0;
       table = target;
       continue;
     }
     const low = (1 << (level * LEVEL_BITS)) - 1;
     if (!grants(pte, access) || (target & low) !== 0) return PAGE_FAULT;
+    if (isShared && access === 'write') return PAGE_FAULT;
     const used = (pte | usedBits(access)) >>> 0;
     if (updates === 'fault' && used !== pte) return PAGE_FAULT;
     const frame = target + (page & low);

@@ -43,17 +43,24 @@ import {
   pteFrame,
   REQUIRED_BITS,
   Sv39PageTable,
+  type Undo,
   UNMAPPED,
   ZERO_FILLED,
   ZERO_MAPPED,
 } from '../paging/index.js';
 import { faultName } from './fault.js';
-import { forkEagerly, forkPages } from './fork.js';
+import { forkEagerly, forkPages, forkTables } from './fork.js';
 import { formatRange, type Mapping, MappingList, type Protection, rightsOf } from './mapping.js';
 import type { VirtualMemory } from './virtual-memory.js';
 
-/** How `fork` gives the child its memory: page by page copy on write, or all copied at once. */
-export type ForkKind = 'pages' | 'eager';
+/** How `fork` gives the child its memory: sharing page tables, page by page copy on write, or all copied at once. */
+export type ForkKind = 'tables' | 'pages' | 'eager';
+
+const FORKS: Readonly<Record<ForkKind, (parent: AddressSpace, child: AddressSpace) => void>> = {
+  tables: forkTables,
+  pages: forkPages,
+  eager: forkEagerly,
+};
 
 export interface MapOptions {
   /** Where: a multiple of 4096. */
@@ -70,6 +77,8 @@ export class AddressSpace implements Disposable {
   /** What shares this table's pages in a fork, and copies them when they are written. @internal */
   readonly copyOnWrite: CowExt<Sv39PageTable>;
   #mappings = new MappingList();
+  /** Pages that are mapped to the zero frame. */
+  #zeroPages = 0;
   readonly #closed: (space: AddressSpace) => void;
 
   /** Use `VirtualMemory.createSpace`. @internal */
@@ -98,6 +107,11 @@ export class AddressSpace implements Disposable {
     this.#mappings.add(start, end, options.protection);
   }
 
+  /** Pages that have a frame, shared or not, other than the zero frame. */
+  get residentFrames(): number {
+    return this.table.pagesMapped - this.#zeroPages;
+  }
+
   /**
    * Unmaps a range, and drops its pages. What of it is not mapped is passed over.
    * @throws InvalidArgument; OutOfMemory where a superpage on the range's edge can't be split, and then
@@ -108,6 +122,7 @@ export class AddressSpace implements Disposable {
     // The one step that may want memory.
     this.table.isolate(start, end);
     this.#mappings.remove(start, end);
+    this.#zeroPages -= this.#zeroPagesIn(start, end);
     this.table.cursor(start, end).unmap();
   }
 
@@ -147,14 +162,18 @@ export class AddressSpace implements Disposable {
       );
     }
     const committed: Vpn[] = [];
+    const shareAgain: Undo[] = [];
     try {
       for (let page = start; page < end; page++) {
         if (this.table.entry(page) !== 0) continue;
+        const undo = this.table.own(page);
+        if (undo !== undefined) shareAgain.push(undo);
         this.#mapZeros(page, this.#mappings.find(page)!);
         committed.push(page);
       }
     } catch (error) {
       for (const page of committed) this.memory.release(pteFrame(this.table.unmap(page)));
+      for (const undo of shareAgain.toReversed()) undo();
       throw error;
     }
   }
@@ -185,12 +204,12 @@ export class AddressSpace implements Disposable {
    * caller's to close.
    * @throws OutOfMemory, and then this space is as it was and no frame is lost.
    */
-  fork(kind: ForkKind = 'pages'): AddressSpace {
+  fork(kind: ForkKind = 'tables'): AddressSpace {
     const child = this.virtualMemory.createSpace();
     child.#mappings = this.#mappings.clone();
     try {
-      if (kind === 'eager') forkEagerly(this, child);
-      else forkPages(this, child);
+      FORKS[kind](this, child);
+      child.#zeroPages = this.#zeroPages;
     } catch (error) {
       child.close();
       throw error;
@@ -205,6 +224,7 @@ export class AddressSpace implements Disposable {
    */
   close(): void {
     this.#mappings = new MappingList();
+    this.#zeroPages = 0;
     this.#closed(this);
     this.table.close();
   }
@@ -229,7 +249,9 @@ export class AddressSpace implements Disposable {
       if (access !== 'write' && (pte & required) !== required) {
         throw new Error(`page ${hex(page)} grants less than its mapping`);
       }
-      return this.copyOnWrite.handlePageFault(page, access);
+      const outcome = this.copyOnWrite.handlePageFault(page, access);
+      if (outcome === ZERO_FILLED) this.#zeroPages--;
+      return outcome;
     } catch (error) {
       if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
       throw error;
@@ -245,11 +267,21 @@ export class AddressSpace implements Disposable {
     this.memory.retain(this.virtualMemory.zeroFrame);
     const mark = (mapping.rights & PTE_W) === 0 ? 0 : PTE_COW;
     this.#mapUsed(page, this.virtualMemory.zeroFrame, (mapping.rights & ~PTE_W) | mark);
+    this.#zeroPages++;
   }
 
   /** Maps a page that is about to be used, so that the access does not fault once more for want of A or D. */
   #mapUsed(page: Vpn, frame: FrameNumber, flags: number): void {
     mapOwned(this.table, page, frame, flags | PTE_A | ((flags & PTE_W) === 0 ? 0 : PTE_D));
+  }
+
+  #zeroPagesIn(start: Vpn, end: Vpn): number {
+    if (this.#zeroPages === 0) return 0;
+    let pages = 0;
+    for (const page of this.table.mappedPages(start, end)) {
+      if (pteFrame(this.table.entry(page)) === this.virtualMemory.zeroFrame) pages++;
+    }
+    return pages;
   }
 
   #pagesMapped(start: Vpn, end: Vpn): number {

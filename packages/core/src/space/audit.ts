@@ -6,6 +6,8 @@ import {
   hex,
   METADATA_INDEX,
   METADATA_OWNER,
+  NO_FRAME,
+  PAGE_SIZE,
   pageStart,
   type PhysicalMemory,
   Usage,
@@ -26,6 +28,7 @@ import {
   PTE_V,
   PTE_W,
   pteFrame,
+  type Sv39PageTable,
   staleLines,
 } from '../paging/index.js';
 import type { AddressSpace } from './address-space.js';
@@ -43,12 +46,32 @@ export class ExpectedCounts {
     this.writeShares = new Uint32Array(frames);
   }
 
-  /** Counts a leaf entry. */
-  add(pte: number): void {
-    const frame = pteFrame(pte);
-    this.references[frame]!++;
-    if ((pte & PTE_READONLY_SHARED) !== 0) this.readShares[frame]!++;
-    if ((pte & PTE_COW) !== 0) this.writeShares[frame]!++;
+  /** Tables whose entries are counted: several spaces may have them. */
+  readonly #counted = new Set<FrameNumber>();
+
+  /** Counts what the tables of a space own, as far as no space before has had them. */
+  addTables(table: Sv39PageTable): void {
+    const { words } = table.memory;
+    if (table.root === NO_FRAME) return;
+    this.references[table.root]!++;
+    const isNew = (frame: FrameNumber): boolean => this.#counted.size < this.#counted.add(frame).size;
+    for (const { table: frame, level } of table.visitTables(isNew)) {
+      const start = frameStart(frame) >>> 2;
+      for (let word = start; word < start + PAGE_SIZE / 4; word += PTE_BYTES / 4) {
+        if (words[word] !== 0) this.#addEntry(words[word]!, level);
+      }
+    }
+  }
+
+  #addEntry(pte: number, level: number): void {
+    const isTable = (pte & PTE_RIGHTS) === 0;
+    for (let index = 0; index < (isTable ? 1 : 512 ** level); index++) {
+      const frame = pteFrame(pte) + index;
+      this.references[frame]!++;
+      if (isTable) continue;
+      if ((pte & PTE_READONLY_SHARED) !== 0) this.readShares[frame]!++;
+      if ((pte & PTE_COW) !== 0) this.writeShares[frame]!++;
+    }
   }
 }
 
@@ -64,20 +87,24 @@ export const auditSpace = (space: AddressSpace, expected: ExpectedCounts): strin
       problems.push(`${what}: frame ${hex(frame)} is ${usageName(memory.usage(frame))}`);
     }
   };
-  for (const frame of table.tables()) {
-    expected.references[frame]!++;
+  expected.addTables(table);
+  for (const { table: frame, isShared } of table.visitTables()) {
     usageShouldBe(frame, 'a page table', Usage.PageTable);
-    if (frame !== table.root && !isKnownAbove(memory, frame)) {
+    if (frame !== table.root && !isShared && !isKnownAbove(memory, frame)) {
       problems.push(`page table ${hex(frame)}: the entry that its metadata names does not lead to it`);
     }
   }
+  let resident = 0;
   for (const page of table.mappedPages(vpn(0), vpn(MAX_PAGES))) {
     const pte = table.entry(page);
     const frame = pteFrame(pte);
-    expected.add(pte);
+    if (frame !== space.virtualMemory.zeroFrame) resident++;
     const what = `page ${hex(pageStart(page))} (${formatPte(pte)})`;
     usageShouldBe(frame, what, Usage.Frame, Usage.Kernel);
     problems.push(...auditEntry(space, page, pte).map((problem) => `${what}: ${problem}`));
+  }
+  if (resident !== space.residentFrames) {
+    problems.push(`a space counts ${space.residentFrames} resident frames, ${resident} were found`);
   }
   problems.push(...staleLines(table));
   return problems;

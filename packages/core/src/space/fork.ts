@@ -1,5 +1,5 @@
 /**
- * How a fork gives the child its memory. Both ways fill a child that has its mappings and an empty table;
+ * How a fork gives the child its memory. All ways fill a child that has its mappings and an empty table;
  * where memory runs out they throw, the caller closes the child, and the parent is as it was.
  */
 import { Usage, vpn } from '../frame/index.js';
@@ -15,6 +15,12 @@ const END = vpn(MAX_PAGES);
  */
 export const forkPages = (parent: AddressSpace, child: AddressSpace): void => {
   parent.virtualMemory.counters.framesSharedByForks += parent.copyOnWrite.shareAll(child.table);
+};
+
+/** The fork that costs the same whatever there is: both share page tables, down from the root (shared-tables.ts). */
+export const forkTables = (parent: AddressSpace, child: AddressSpace): void => {
+  parent.table.shareTables(child.table);
+  parent.virtualMemory.counters.framesSharedByForks += parent.residentFrames;
 };
 
 /** The fork that copies everything at once: the oracle, and what COW is measured against. */

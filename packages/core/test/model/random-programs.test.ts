@@ -7,7 +7,18 @@ import { ACCESSES, OPERATIONS, PAGES, PROTECTIONS, type Step, Twin } from './twi
 /** More often than the rest: what makes sharing and breaks it. */
 const WEIGHTED = [
   ...OPERATIONS,
-  ...['map', 'map', 'protect', 'commit', 'copyIn', 'copyOut', 'copyOut', 'fork', 'fork'],
+  ...[
+    'map',
+    'map',
+    'protect',
+    'commit',
+    'copyIn',
+    'copyOut',
+    'copyOut',
+    'forkTables',
+    'forkTables',
+    'forkTables',
+  ],
   ...Array.from({ length: 20 }, () => 'access'),
 ] as readonly Step['operation'][];
 const USUAL_ACCESSES: readonly Access[] = [...ACCESSES, 'write'];
@@ -81,10 +92,10 @@ describe('copy on write agrees with eager copies', () => {
       twin.check();
       if (kibibytes <= 384) {
         expect(twin.results.get('access out-of-memory')).toBeGreaterThan(0);
-        expect(twin.results.get('fork out-of-memory')).toBeGreaterThan(0);
+        expect(twin.results.get('forkTables out-of-memory')).toBeGreaterThan(0);
       }
       expect(twin.results.get('access resolved')).toBeGreaterThan(2000);
-      expect(twin.results.get('fork done')).toBeGreaterThan(500);
+      expect(twin.results.get('forkTables done')).toBeGreaterThan(500);
     },
   );
 });

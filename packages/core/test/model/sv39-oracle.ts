@@ -2,6 +2,9 @@
  * The address translation of the RISC-V privileged specification (20211203), section 4.3.2 with the
  * constants of section 4.4 (Sv39), step by step, over nothing but RAM's bytes. It shares no code with
  * holstein: all is bigint, and every reserved bit is looked at.
+ *
+ * One rule is holstein's own: bit 8 of a non-leaf entry, which the specification leaves to software (RSW), says that the
+ * table below is shared, and nothing below it can be written.
  */
 
 const LEVELS = 3;
@@ -54,6 +57,7 @@ export const translateAsSpecified = (
   // 1.
   let a = root * PAGESIZE;
   let i = LEVELS - 1;
+  let isShared = false;
   for (;;) {
     // 2.
     const address = a + vpn[i]! * PTESIZE;
@@ -67,6 +71,7 @@ export const translateAsSpecified = (
     // 4. With 4.4.1: D, A and U are reserved in non-leaf entries.
     if (!r && !x) {
       if (u || bit(pte, 6) || bit(pte, 7)) return page('a bit reserved in non-leaf entries is set');
+      isShared ||= bit(pte, 8);
       i--;
       if (i < 0) return page('there is no leaf entry');
       a = ppn * PAGESIZE;
@@ -76,6 +81,7 @@ export const translateAsSpecified = (
     const granted = { read: r, write: w, execute: x }[kind];
     if (!u) return page("the page is the supervisor's");
     if (!granted) return page('the access is not allowed');
+    if (isShared && kind === 'write') return page('the table is shared');
     // 6.
     if (i > 0 && bits(ppn, 9 * i - 1, 0) !== 0n) return page('the superpage is misaligned');
     // 7.

@@ -19,7 +19,14 @@ import {
   TLB_OFFSETS,
   type UsedBitUpdates,
 } from '../../src/paging/index.js';
-import { type AddressSpace, copyIn, copyInString, copyOut, type Protection } from '../../src/space/index.js';
+import {
+  type AddressSpace,
+  copyIn,
+  copyInString,
+  copyOut,
+  type Protection,
+  type ForkKind,
+} from '../../src/space/index.js';
 import { EagerSpace, type MapResult } from './eager-space.js';
 import { snapshot, World } from './world.js';
 
@@ -32,13 +39,16 @@ export const OPERATIONS = [
   'copyIn',
   'copyInString',
   'copyOut',
-  'fork',
+  'forkTables',
+  'forkPages',
   'forkEagerly',
   'create',
   'close',
   'forgetUse',
   'flush',
 ] as const;
+const FORK_KINDS = { forkTables: 'tables', forkPages: 'pages', forkEagerly: 'eager' } as const;
+
 export const PROTECTIONS: readonly Protection[] = ['---', 'r--', 'rw-', 'r-x', 'rwx', '--x'];
 export const ACCESSES: readonly Access[] = ['read', 'write', 'execute'];
 
@@ -107,7 +117,13 @@ export class Twin implements Disposable {
   check(): void {
     this.world.check();
     const tables = this.pairs.reduce((sum, { real }) => sum + tablesNeeded(real), 0);
-    same(this.world.memory.statistics().byUsage.PageTable, tables, 'frames of page tables');
+    const { PageTable } = this.world.memory.statistics().byUsage;
+    // Forks share them. Each space has a root of its own, and none has one that it does not need.
+    same(
+      PageTable >= this.pairs.length && PageTable <= tables,
+      true,
+      `${PageTable} of ${tables} page tables`,
+    );
     for (const [index, { real, model }] of this.pairs.entries()) {
       const touched = [...real.table.mappedPages(vpn(0), vpn(MAX_PAGES))];
       const stray = touched.find((page) => !model.pages.has(page));
@@ -164,17 +180,18 @@ export class Twin implements Disposable {
       case 'copyInString':
       case 'copyOut':
         return this.#copy(pair, start * PAGE_SIZE + step.offset, step);
-      case 'fork':
+      case 'forkTables':
+      case 'forkPages':
       case 'forkEagerly':
         if (this.pairs.length === MAX_SPACES) this.#close(this.#other(pair, step.page));
-        return this.#fork(pair, step.operation === 'fork' ? 'pages' : 'eager');
+        return this.#fork(pair, FORK_KINDS[step.operation]);
       case 'create':
         return this.#create();
       case 'close':
         this.#close(pair);
         return 'done';
       case 'forgetUse':
-        return forgetUse(real, start, lengthPages);
+        return this.#unchangedOnFailure(() => forgetUse(real, start, lengthPages));
       case 'flush':
         // Seldom, or tags would never run out and few lines grow old.
         if (step.value === 0) this.world.tlb.flushAll();
@@ -265,7 +282,7 @@ export class Twin implements Disposable {
     return answer;
   }
 
-  #fork({ real, model }: Pair, kind: 'pages' | 'eager'): Result {
+  #fork({ real, model }: Pair, kind: ForkKind): Result {
     return this.#unchangedOnFailure((): Result => {
       try {
         this.pairs.push({ real: real.fork(kind), model: model.fork() });
@@ -364,10 +381,14 @@ const lookUp = (world: World, space: AddressSpace, page: number, access: Access)
 
 /** Clears A and D, as a kernel that samples them does. */
 const forgetUse = (space: AddressSpace, start: number, lengthPages: number): Result => {
-  for (const page of space.table.mappedPages(vpn(start), vpn(start + lengthPages))) {
-    space.table.replace(page, space.table.entry(page) & ~(PTE_A | PTE_D));
+  const end = Math.min(start + lengthPages, MAX_PAGES);
+  try {
+    space.table.cursor(vpn(start), vpn(end)).protect((flags) => flags & ~(PTE_A | PTE_D));
+    return 'done';
+  } catch (error) {
+    if (error instanceof OutOfMemory) return 'out-of-memory';
+    throw error;
   }
-  return 'done';
 };
 
 /** Bytes from `address` on, `length` at most, up to the first page that may not be accessed so. */

@@ -91,7 +91,7 @@ describe('a fault is', () => {
     const parent = world.space();
     mapPages(parent, 0, 1, 'rw-');
     poke(parent, 0, 5);
-    const child = parent.fork();
+    const child = parent.fork('pages');
     const shared = frameAt(parent, 0);
     expect(fault(world, () => child.handleFault(vpn(0), 'write'))).toBe('copied');
     expect(frameAt(parent, 0)).toBe(shared);
@@ -119,7 +119,7 @@ describe('a fault is', () => {
     const parent = world.space();
     mapPages(parent, 0, 1, 'rwx');
     poke(parent, 0, 1);
-    const child = parent.fork();
+    const child = parent.fork('pages');
     for (const access of ['read', 'execute'] as const) {
       expect(fault(world, () => child.handleFault(vpn(0), access))).toBe('present');
     }
@@ -132,7 +132,7 @@ describe('a fault is', () => {
     mapPages(parent, 0, 1, 'rw-');
     mapPages(parent, 511, 2, 'rw-');
     poke(parent, 0, 1);
-    const child = parent.fork();
+    const child = parent.fork('pages');
     // A write wants a frame; a read below a new table wants the table; a shared page wants its copy.
     const attempts: readonly [number, Access, number][] = [
       [0, 'write', 0],
@@ -174,7 +174,7 @@ describe('breaking copy on write', () => {
       mapPages(parent, 0, 1, 'rwx');
       poke(parent, 0, 1);
       parent.table.replace(vpn(0), (entry(parent, 0) & ~OTHERS) | flags);
-      const child = parent.fork();
+      const child = parent.fork('pages');
       expect(entry(child, 0)).toBe(entry(parent, 0));
       if (!shared) parent.close();
       const before = entry(child, 0) & 0x3ff;
@@ -202,7 +202,7 @@ describe('breaking copy on write', () => {
     const parent = world.space();
     mapPages(parent, 0, 1, 'rw-');
     peek(parent, 0);
-    const child = parent.fork();
+    const child = parent.fork('pages');
     parent.close();
     poke(child, 0, 9);
     const start = frameStart(world.virtualMemory.zeroFrame);
@@ -214,7 +214,7 @@ describe('breaking copy on write', () => {
     const parent = world.space();
     mapPages(parent, 0, 1, 'rwx');
     poke(parent, 0, 1);
-    const child = parent.fork();
+    const child = parent.fork('pages');
     world.tlb.activate(child.table.tlbContext);
     for (const access of ['read', 'execute'] as const) {
       world.tlb.install(child.table.tlbContext, access, vpn(0), child.table.translate(vpn(0), access));

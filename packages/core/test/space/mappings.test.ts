@@ -107,7 +107,7 @@ describe('unmap', () => {
     const parent = world.space();
     mapPages(parent, 0, 1, 'rw-');
     poke(parent, 0, 9);
-    const child = parent.fork();
+    const child = parent.fork('pages');
     parent.unmap(at(0), PAGE_SIZE);
     expect(peek(child, 0)).toBe(9);
     expect(countAt(child, 0)).toBe(1);
@@ -141,7 +141,7 @@ describe('protect', () => {
     for (const access of ['read', 'write', 'execute'] as const) {
       expect(space.reach(vpn(0), access)).toEqual({ kind: 'protection' });
     }
-    const child = space.fork();
+    const child = space.fork('pages');
     child.protect(at(0), PAGE_SIZE, 'rw-');
     poke(child, 0, 7);
     space.protect(at(0), PAGE_SIZE, 'r--');
@@ -154,7 +154,7 @@ describe('protect', () => {
     mapPages(parent, 0, 1, 'rw-');
     poke(parent, 0, 1);
     parent.protect(at(0), PAGE_SIZE, 'r--');
-    const child = parent.fork();
+    const child = parent.fork('pages');
     child.protect(at(0), PAGE_SIZE, 'rw-');
     expect(entry(child, 0) & (PTE_W | PTE_COW)).toBe(PTE_COW);
     world.check();

@@ -13,7 +13,7 @@ test('003.1: read-only pages stay read-only and writable pages do not become exe
   poke(parent, 0, 1);
   poke(parent, 1, 2);
   parent.protect(virtAddr(0), PAGE_SIZE, 'r-x');
-  const child = parent.fork();
+  const child = parent.fork('pages');
   for (const space of [parent, child]) {
     // Text: not marked COW by the fork, and no fault makes it writable.
     expect(entry(space, 0) & (PTE_W | PTE_COW)).toBe(0);
@@ -31,7 +31,7 @@ test('003.2: the last owner writes in place, and needs no memory for it', () => 
   const parent = world.space();
   mapPages(parent, 0, 1, 'rw-');
   poke(parent, 0, 1);
-  const child = parent.fork();
+  const child = parent.fork('pages');
   parent.close();
   const frame = frameAt(child, 0);
   world.fill();
@@ -52,14 +52,14 @@ test('003.3: a fork that fails at any page leaks no reference and leaves the par
   // The child wants a root, two middle and four leaf tables.
   for (let n = 1; n <= 7; n++) {
     world.memory.failAllocation(n);
-    expect(() => parent.fork()).toThrow(OutOfMemory);
+    expect(() => parent.fork('pages')).toThrow(OutOfMemory);
     expect(snapshot(world)).toBe(before);
     for (const page of pages) {
       expect(countAt(parent, page)).toBe(1);
       expect(entry(parent, page) & (PTE_W | PTE_COW)).toBe(PTE_W);
     }
   }
-  parent.fork();
+  parent.fork('pages');
 });
 
 test('003.4: accesses outside what is mapped fail, at MAXVA and beyond too', () => {
@@ -86,7 +86,7 @@ test('003.4: a fork forgets the TLB lines by which the parent could write', () =
   tlb.activate(context);
   tlb.install(context, 'write', vpn(0), parent.table.translate(vpn(0), 'write'));
   const tag = context.tags.write;
-  parent.fork();
+  parent.fork('pages');
   tlb.activate(context);
   expect([...tlb.lines(context)]).toEqual([]);
   expect(context.tags.write).not.toBe(tag);

@@ -12,7 +12,7 @@ test('a fork counts a write share on both sides, and the break of each takes one
   const frame = frameAt(parent, 1);
   const shares = (): number => writeShares(world.memory, frame);
   expect(shares()).toBe(0);
-  const child = parent.fork();
+  const child = parent.fork('pages');
   expect(shares()).toBe(2);
   poke(child, 1, 8);
   expect(shares()).toBe(1);
@@ -38,7 +38,7 @@ test.each([METADATA_READ_SHARES, METADATA_WRITE_SHARES])('the audit recounts the
   const space = world.space();
   mapPages(space, 1, 1, 'rw-');
   poke(space, 1, 7);
-  space.fork().close();
+  space.fork('pages').close();
   expect(entry(space, 1)).not.toBe(0);
   const word = (world.memory.metadata(frameAt(space, 1)) + field) / 4;
   world.memory.words[word]! += 1;

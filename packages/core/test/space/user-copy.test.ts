@@ -115,7 +115,7 @@ describe('copyOut and copyIn', () => {
     using world = makeWorld();
     const parent = makeSpace(world);
     for (const page of [0, 1]) poke(parent, page, 5);
-    const child = parent.fork();
+    const child = parent.fork('pages');
     expect(peek(child, 0)).toBe(5);
     expect(countAt(child, 0)).toBe(2);
     expect(copyOut(child, at(0, 4090), pattern(20))).toBe('ok');
@@ -135,7 +135,7 @@ describe('copyOut and copyIn', () => {
     using world = makeWorld();
     const parent = makeSpace(world);
     poke(parent, 0, 5);
-    const child = parent.fork();
+    const child = parent.fork('pages');
     const source = new Uint8Array(3 * PAGE_SIZE).fill(1);
     let n = 0;
     for (; ; n++) {

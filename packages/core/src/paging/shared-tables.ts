@@ -1,0 +1,246 @@
+/**
+ * Page tables that several trees share, as a fork leaves them: a table is copied when one of the trees is about to
+ * change something below it, a level at a time (after On-demand-fork, EuroSys 2021, which shares the lowest level).
+ *
+ *      parent's root ─▶ T1 ─▶ T0 ─▶ frames           the fork copies the root; T1 has two references, and
+ *                       ▲                            both entries that name it are marked shared
+ *      child's root ────┘
+ *
+ *      the child writes a page of T0:
+ *
+ *      parent's root ─▶ T1 ──▶ T0 ─▶ A B             T1 was copied, so T0 was shared; then T0 was copied, and
+ *                                                    what it had of W is COW in both; then the page itself
+ *      child's root ──▶ T1' ─▶ T0' ─▶ A B'
+ *
+ * A table is owned once by each entry that names it. What lies below a shared one keeps its W, for the one who is left
+ * alone with it to write; meanwhile the mark on the way to it takes W from everyone. So an entry's frame has one
+ * reference for each table that has the entry, not for each tree that sees it.
+ */
+import {
+  type FrameNumber,
+  frameNumber,
+  frameStart,
+  METADATA_ENTRIES,
+  METADATA_INDEX,
+  METADATA_OWNER,
+  frameOf,
+  PAGE_SIZE,
+  type PhysAddr,
+  type PhysicalMemory,
+  Usage,
+} from '../frame/index.js';
+import { FirstError } from './first-error.js';
+import { makePte, PTE_BYTES, PTE_RIGHTS, PTE_TABLE_SHARED, PTE_V, pteFrame, sharedPte } from './pte.js';
+import { moveShares } from './shares.js';
+
+const ENTRY_WORDS = PTE_BYTES / 4;
+const TABLE_WORDS = PAGE_SIZE / 4;
+/** log2 of the entries of a table. */
+const LEVEL_BITS = 9;
+
+/** Whether an entry leads to a table that other trees may have. */
+export const isSharedTable = (pte: number): boolean =>
+  (pte & (PTE_RIGHTS | PTE_TABLE_SHARED)) === PTE_TABLE_SHARED;
+
+/**
+ * Gives the tree that has an entry a table of its own below it: the one that is there, where all others have let go
+ * of it, or a copy. Nobody sees any difference.
+ * @param slot where the entry lies: in a table that the tree has alone. @param level of the table that it names.
+ * @returns the table.
+ * @throws OutOfMemory; HolsteinError EOVERFLOW where references or shares cannot be counted. Nothing has changed then.
+ */
+export const ownTable = (memory: PhysicalMemory, slot: PhysAddr, level: number): FrameNumber => {
+  const shared = pteFrame(memory.words[slot >>> 2]!);
+  if (memory.count(shared) === 1) {
+    const metadata = memory.metadata(shared);
+    memory.words[(metadata + METADATA_OWNER) >>> 2] = frameOf(slot);
+    memory.words[(metadata + METADATA_INDEX) >>> 2] = (slot % PAGE_SIZE) / PTE_BYTES;
+    memory.words[slot >>> 2] = makePte(shared, PTE_V);
+    return shared;
+  }
+  const own = copyTable(memory, shared, slot, level);
+  memory.words[slot >>> 2] = makePte(own, PTE_V);
+  memory.release(shared);
+  return own;
+};
+
+/**
+ * Takes back what `ownTable` did, when nothing has been changed since below the table.
+ * @param pte the entry as it was before.
+ */
+export const shareTableAgain = (memory: PhysicalMemory, slot: PhysAddr, pte: number, level: number): void => {
+  const own = pteFrame(memory.words[slot >>> 2]!);
+  const shared = pteFrame(pte);
+  if (own !== shared) memory.retain(shared);
+  memory.words[slot >>> 2] = pte;
+  if (own === shared) return;
+  const first = new FirstError();
+  dropTable(memory, own, level, first);
+  first.rethrow();
+};
+
+const copyTable = (
+  memory: PhysicalMemory,
+  table: FrameNumber,
+  slot: PhysAddr,
+  level: number,
+): FrameNumber => {
+  const metadata = [frameOf(slot), (slot % PAGE_SIZE) / PTE_BYTES, entriesOf(memory, table), level];
+  const copy = memory.allocate(Usage.PageTable, { metadata, content: 'zeros' });
+  try {
+    shareEntries(memory, table, copy, level);
+  } catch (error) {
+    dropTable(memory, copy, level, new FirstError());
+    throw error;
+  }
+  return copy;
+};
+
+/**
+ * Shares everything that a table leads to with another, which is empty: tables below are marked in both, and what could
+ * be written is COW in both. Where it throws, the other table has what it has got until then.
+ * @throws HolsteinError EOVERFLOW
+ */
+export const shareEntries = (
+  memory: PhysicalMemory,
+  table: FrameNumber,
+  other: FrameNumber,
+  level: number,
+): void => {
+  const { words } = memory;
+  const from = frameStart(table) >>> 2;
+  const to = frameStart(other) >>> 2;
+  const pages = 1 << (level * LEVEL_BITS);
+  for (let word = 0; word < TABLE_WORDS; word += ENTRY_WORDS) {
+    const pte = words[from + word]!;
+    if (pte === 0) continue;
+    if ((pte & PTE_RIGHTS) === 0) {
+      memory.retain(pteFrame(pte));
+      words[from + word] = pte | PTE_TABLE_SHARED;
+      words[to + word] = pte | PTE_TABLE_SHARED;
+    } else {
+      const shared = sharedPte(pte) >>> 0;
+      shareLeaf(memory, pte, shared, pages);
+      words[from + word] = shared;
+      words[to + word] = shared;
+    }
+  }
+};
+
+/** Takes the references and counts the shares of a second entry like one that is there, which becomes `shared`. */
+const shareLeaf = (memory: PhysicalMemory, pte: number, shared: number, pages: number): void => {
+  let retained = 0;
+  try {
+    for (; retained < pages; retained++) memory.retain(frameNumber(pteFrame(pte) + retained));
+    moveShares(memory, 0, shared, pages);
+  } catch (error) {
+    while (retained > 0) memory.release(frameNumber(pteFrame(pte) + --retained));
+    throw error;
+  }
+  try {
+    moveShares(memory, pte, shared, pages);
+  } catch (error) {
+    moveShares(memory, shared, 0, pages);
+    while (retained > 0) memory.release(frameNumber(pteFrame(pte) + --retained));
+    throw error;
+  }
+};
+
+/** Lets go of a table; the last to do so drops all that it leads to. `first` notes what is thrown. */
+export const dropTable = (
+  memory: PhysicalMemory,
+  table: FrameNumber,
+  level: number,
+  first: FirstError,
+): void => {
+  if (memory.count(table) === 1) {
+    const { words } = memory;
+    const start = frameStart(table) >>> 2;
+    for (let word = start; word < start + TABLE_WORDS; word += ENTRY_WORDS) {
+      const pte = words[word]!;
+      if (pte === 0) continue;
+      if ((pte & PTE_RIGHTS) === 0) dropTable(memory, pteFrame(pte), level - 1, first);
+      else dropLeaf(memory, pte, 1 << (level * LEVEL_BITS), first);
+    }
+  }
+  try {
+    memory.release(table);
+  } catch (error) {
+    first.note(error);
+  }
+};
+
+const dropLeaf = (memory: PhysicalMemory, pte: number, pages: number, first: FirstError): void => {
+  try {
+    moveShares(memory, pte, 0, pages);
+  } catch (error) {
+    first.note(error);
+  }
+  for (let index = 0; index < pages; index++) {
+    try {
+      memory.release(frameNumber(pteFrame(pte) + index));
+    } catch (error) {
+      first.note(error);
+    }
+  }
+};
+
+/** A table on its way from the root, and the first page below it. */
+interface PlacedTable {
+  readonly table: FrameNumber;
+  readonly level: number;
+  readonly first: number;
+}
+
+/**
+ * Lets go of every table below one, itself the tree's alone, that others have and that holds only pages of
+ * `start … end - 1`; and of those that hold nothing any more.
+ * @param visit called with the pages of each. @returns how many pages were mapped there.
+ */
+export const dropSharedTables = (
+  memory: PhysicalMemory,
+  { table, level, first }: PlacedTable,
+  start: number,
+  end: number,
+  visit: (first: number, pages: number) => void,
+): number => {
+  if (level === 0) return 0;
+  const span = 1 << (level * LEVEL_BITS);
+  const last = Math.min(Math.ceil((end - first) / span), TABLE_WORDS / ENTRY_WORDS);
+  let dropped = 0;
+  for (let index = Math.max(Math.floor((start - first) / span), 0); index < last; index++) {
+    const word = (frameStart(table) + index * PTE_BYTES) >>> 2;
+    const pte = memory.words[word]!;
+    if (pte === 0 || (pte & PTE_RIGHTS) !== 0) continue;
+    const below = { table: pteFrame(pte), level: level - 1, first: first + index * span };
+    const isOthersToo = isSharedTable(pte) && memory.count(below.table) > 1;
+    if (!isOthersToo) {
+      dropped += dropSharedTables(memory, below, start, end, visit);
+      if (entriesOf(memory, below.table) > 0) continue;
+    } else {
+      if (below.first < start || below.first + span > end) continue;
+      dropped += countPages(memory, below.table, below.level);
+      visit(below.first, span);
+    }
+    memory.words[word] = 0;
+    memory.words[(memory.metadata(table) + METADATA_ENTRIES) >>> 2]! -= 1;
+    memory.release(below.table);
+  }
+  return dropped;
+};
+
+const entriesOf = (memory: PhysicalMemory, table: FrameNumber): number =>
+  memory.words[(memory.metadata(table) + METADATA_ENTRIES) >>> 2]!;
+
+/** Pages that are mapped below a table. */
+const countPages = (memory: PhysicalMemory, table: FrameNumber, level: number): number => {
+  const start = frameStart(table) >>> 2;
+  let pages = 0;
+  for (let word = start; word < start + TABLE_WORDS; word += ENTRY_WORDS) {
+    const pte = memory.words[word]!;
+    if (pte === 0) continue;
+    pages +=
+      (pte & PTE_RIGHTS) === 0 ? countPages(memory, pteFrame(pte), level - 1) : 1 << (level * LEVEL_BITS);
+  }
+  return pages;
+};
