@@ -74,10 +74,11 @@ export interface PhysicalMemoryOptions extends RamOptions {
 export class PhysicalMemory {
   /** RAM, as the hart's WebAssembly modules import it. */
   readonly memory: WebAssembly.Memory;
-  /** All of RAM as bytes, as 32-bit words and as 64-bit words. RAM never grows, so the views stay good. */
+  /** All of RAM as bytes, words of 32 bits and of 64, and a DataView. RAM never grows, so they stay good. */
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
   readonly doublewords: BigUint64Array;
+  readonly view: DataView;
   readonly sizeBytes: number;
   /** Whether other threads may use the same RAM. */
   readonly isShared: boolean;
@@ -112,6 +113,7 @@ export class PhysicalMemory {
     this.bytes = new Uint8Array(buffer);
     this.words = new Uint32Array(buffer);
     this.doublewords = new BigUint64Array(buffer);
+    this.view = new DataView(buffer);
     this.sizeBytes = options.sizeBytes;
     this.totalFrames = totalFrames;
     this.firstAllocatable = firstAllocatable;

@@ -9,7 +9,7 @@ import {
   usageName,
 } from '../frame/index.js';
 import type { MemoryObject } from './memory-object.js';
-import { isZeroNode, type PageNode } from './page-list.js';
+import { isZeroNode, type PageNode } from './page-node.js';
 import { EMPTY, type PageSlot, SLOT_DIRTY, SLOT_SAVING, SLOT_ZERO, slotFrame } from './page-slot.js';
 
 /** What was found of one RAM. */

@@ -9,7 +9,7 @@
 import { HolsteinError, InvalidArgument } from '../frame/index.js';
 import { FirstError } from '../paging/index.js';
 import type { MemoryObject, Window } from './memory-object.js';
-import { requireRights, type Right, type RightBits, rightNames } from './rights.js';
+import { OPEN, READ, requireRights, type Right, type RightBits, rightNames } from './rights.js';
 import { nextChanged } from './write-back.js';
 
 /** The part of an object that a capability reaches. */
@@ -37,6 +37,7 @@ export abstract class Capability {
   readonly #rights: RightBits;
   /** The rights while the capability is open, and that it is: both are looked at in one test. */
   #usable: RightBits;
+  #readableBytes: number;
   #state: CapabilityState = 'open';
   /** Where it stands itself: among those that were derived from the same. */
   #siblings: Set<Capability>;
@@ -49,6 +50,8 @@ export abstract class Capability {
     this.#start = reach.start;
     this.#rights = rights;
     this.#usable = rights | OPEN;
+    const isFixed = reach.sizeBytes !== undefined || !reach.object.resizable;
+    this.#readableBytes = isFixed && (rights & READ) !== 0 ? this.sizeBytes : 0;
     this.#siblings = siblings;
     siblings.add(this);
   }
@@ -80,6 +83,16 @@ export abstract class Capability {
   /** What was derived from it, for the layer's own use. @internal */
   get derived(): Set<Capability> {
     return this.#derived;
+  }
+
+  /** Bytes that may be read now, where that is sure to stay so while it is open: 0 for what can be resized. @internal */
+  get readableBytes(): number {
+    return this.#readableBytes;
+  }
+
+  /** The rights and OPEN while it is open; otherwise none. For the layer's own use. @internal */
+  get usableBits(): RightBits {
+    return this.#usable;
   }
 
   protected get rightBits(): RightBits {
@@ -135,7 +148,7 @@ export abstract class Capability {
     for (const derived of next.#derived) derived.#siblings = next.#derived;
     this.#siblings.delete(this);
     this.#state = 'moved';
-    this.#usable = 0;
+    this.#usable = this.#readableBytes = 0;
   }
 
   /**
@@ -164,7 +177,7 @@ export abstract class Capability {
 
   #end(state: 'closed' | 'stale'): void {
     this.#state = state;
-    this.#usable = 0;
+    this.#usable = this.#readableBytes = 0;
     this.#siblings.delete(this);
     for (const derived of this.#derived) {
       derived.#siblings = this.#siblings;
@@ -227,6 +240,3 @@ const checkWritten = (going: Iterable<Capability>): void => {
 
 const isWithin = (windows: readonly Window[], page: number): boolean =>
   windows.some(({ first, end }) => page >= first && page < end);
-
-/** A bit that is no right's: the capability is open. */
-const OPEN: RightBits = 1 << 8;

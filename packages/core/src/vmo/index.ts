@@ -7,6 +7,7 @@ export { addFractions, type Attribution, type Fraction } from './attribution.js'
 export { Capability, type CapabilityState, type CloseOptions } from './capability.js';
 export type { ChildKind, ChildOptions, ChildRight, DefaultChildRight } from './child.js';
 export type { SnapshotKind } from './clone.js';
+export { VmoDataView } from './data-view.js';
 export type { Hint } from './hints.js';
 export { inspect } from './inspect.js';
 export {

@@ -34,29 +34,6 @@ export function* readBytes(object: MemoryObject, start: number, into: Uint8Array
   }
 }
 
-/**
- * Copies eight bytes that lie within one page, if that has a frame: a number, as reads all over an object mostly are.
- * It is kept so small that V8 makes one piece of code of it and its caller, which halves the time of a random read.
- * @returns whether it has.
- */
-export const copyNumber = (object: MemoryObject, start: number, into: Uint8Array): boolean => {
-  const page = pageOf(start);
-  const offset = start - page * PAGE_SIZE;
-  const frame = object.content(page);
-  if (offset > PAGE_SIZE - 8 || frame <= 0) return false;
-  const { bytes } = object;
-  const at = frame * PAGE_SIZE + offset;
-  into[0] = bytes[at]!;
-  into[1] = bytes[at + 1]!;
-  into[2] = bytes[at + 2]!;
-  into[3] = bytes[at + 3]!;
-  into[4] = bytes[at + 4]!;
-  into[5] = bytes[at + 5]!;
-  into[6] = bytes[at + 6]!;
-  into[7] = bytes[at + 7]!;
-  return true;
-};
-
 /** Copies from byte `start + done` on, until a page is missing. @returns how many bytes of `into` are there now. */
 export const copyPresent = (object: MemoryObject, start: number, into: Uint8Array, done: number): number => {
   const { bytes } = object;

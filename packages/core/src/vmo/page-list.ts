@@ -23,50 +23,27 @@
  */
 import { type FrameNumber, frameNumber, METADATA_LISTS, type PhysicalMemory } from '../frame/index.js';
 import { FirstError } from '../paging/index.js';
+import {
+  BITS,
+  emptyNode,
+  MASK,
+  NO_CHILDREN,
+  NO_SLOTS,
+  PageNode,
+  spanOf,
+  WIDTH,
+  zerosBelow,
+} from './page-node.js';
 import { EMPTY, type PageSlot, SLOT_ZERO, slotFrame } from './page-slot.js';
 
-const BITS = 6;
-const WIDTH = 2 ** BITS;
-const MASK = WIDTH - 1;
-/** Levels above the leaves that a tree can have: page numbers of 31 bits need five. */
-const TOP_LEVEL = 5;
 /** The most pages that a list can have. */
 export const MAX_LIST_PAGES = 2 ** 30;
 /** A tree's page numbers have 31 bits: so far out a list may begin that it can still have all its pages. */
 const MAX_ORIGIN = 2 ** 30;
 
-/** A node of the tree: a leaf has slots, a branch has children. All have one shape, so that a walk stays quick. */
-export class PageNode {
-  /** Roots of lists and children of branches that are this node. */
-  references = 1;
-  /** Slots or children that are not empty. */
-  used = 0;
-  readonly slots: PageSlot[];
-  readonly children: (PageNode | undefined)[];
+const NO_FLAT = new Int32Array(0);
 
-  constructor(slots: PageSlot[], children: (PageNode | undefined)[]) {
-    this.slots = slots;
-    this.children = children;
-  }
-}
-
-const NO_SLOTS: PageSlot[] = [];
-const NO_CHILDREN: (PageNode | undefined)[] = [];
-
-const emptyNode = (level: number): PageNode =>
-  level === 0
-    ? new PageNode(
-        Array.from({ length: WIDTH }, () => EMPTY),
-        NO_CHILDREN,
-      )
-    : new PageNode(NO_SLOTS, Array.from<PageNode | undefined>({ length: WIDTH }).fill(undefined));
-
-/** Pages below a node, by its level. */
-const SPANS: readonly number[] = Array.from({ length: TOP_LEVEL + 1 }, (_, level) => WIDTH ** (level + 1));
-
-const spanOf = (level: number): number => SPANS[level]!;
-
-/** How many walks from the root it takes before a list keeps its leaves, and the highest level at which it does. */
+/** How many walks from the root it takes before a list keeps what they find, and the highest level at which it does. */
 const WALKS_TO_KEEP = 256;
 const LEVEL_TO_KEEP = 2;
 
@@ -78,8 +55,11 @@ export class PageList {
   #span = 0;
   /** The tree's page that is page 0 here. */
   #origin = 0;
-  /** Leaves by the number of their pages in the tree without the lowest bits, as far as they were looked up; see `#find`. */
-  #leaves: (PageNode | undefined)[] = NO_CHILDREN;
+  /**
+   * The slots that were looked up, by page of the tree; 0 for those that were not. Only a list of up to 1 GiB that is
+   * read all over has it: random reads take a third of the time with it.
+   */
+  #flat = NO_FLAT;
   #walks = 0;
   /** The leaf that was read last, and that number; -1 for none. */
   #lastLeaf: PageNode | undefined;
@@ -108,35 +88,36 @@ export class PageList {
 
   get(page: number): PageSlot {
     const at = page + this.#origin;
-    const leaf = this.#leaves[at >>> BITS] ?? this.#find(at);
-    return leaf === undefined ? EMPTY : leaf.slots[at & MASK]!;
+    return this.#flat[at] || this.#find(at);
   }
 
-  /**
-   * The leaf of a page of the tree, if there is one. A list of up to 1 GiB that is read all over keeps a table of its
-   * leaves: random reads are half as long with it.
-   */
-  #find(at: number): PageNode | undefined {
+  /** The slot of a page that has been looked up lately; EMPTY where that is not known. */
+  known(page: number): PageSlot {
+    const at = page + this.#origin;
+    return at < this.#flat.length ? this.#flat[at]! : EMPTY;
+  }
+
+  /** As `get`, through the tree, of a page of the tree. */
+  #find(at: number): PageSlot {
     const leafPage = at >>> BITS;
-    if (leafPage === this.#lastLeafPage) return this.#lastLeaf;
-    if (at >= this.#span) return undefined;
+    if (leafPage === this.#lastLeafPage) return this.#lastLeaf!.slots[at & MASK]!;
+    if (at >= this.#span) return EMPTY;
     let node = this.#root!;
     for (let shift = this.#level * BITS; shift > 0; shift -= BITS) {
       const child = node.children[(at >>> shift) & MASK];
-      if (child === undefined) return undefined;
+      if (child === undefined) return EMPTY;
       node = child;
     }
     this.#lastLeaf = node;
     this.#lastLeafPage = leafPage;
-    if (++this.#walks > WALKS_TO_KEEP && this.#level <= LEVEL_TO_KEEP) this.#keepLeaf(node, leafPage);
-    return node;
+    const slot = node.slots[at & MASK]!;
+    if (++this.#walks > WALKS_TO_KEEP && this.#level <= LEVEL_TO_KEEP) this.#keep(at, slot);
+    return slot;
   }
 
-  #keepLeaf(leaf: PageNode, leafPage: number): void {
-    if (this.#leaves.length === 0) {
-      this.#leaves = Array.from<PageNode | undefined>({ length: this.#span / WIDTH }).fill(undefined);
-    }
-    this.#leaves[leafPage] = leaf;
+  #keep(at: number, slot: PageSlot): void {
+    if (this.#flat.length === 0) this.#flat = new Int32Array(this.#span);
+    this.#flat[at] = slot;
   }
 
   /** As `get`, where this list alone leads to the page's frame; otherwise EMPTY. */
@@ -181,6 +162,7 @@ export class PageList {
     const before = leaf.slots[index]!;
     if (before === EMPTY) leaf.used++;
     leaf.slots[index] = slot;
+    this.#forget(page + this.#origin);
     if (slotFrame(slot) !== 0) this.#countLists(slotFrame(slot), 1);
     if (slotFrame(before) !== 0) this.#countLists(slotFrame(before), -1);
     return before;
@@ -188,7 +170,9 @@ export class PageList {
 
   /** Changes the marks of a slot that is not empty; its frame stays. @throws as `put`. */
   mark(page: number, slot: PageSlot): void {
-    this.#ownLeaf(page + this.#origin).slots[(page + this.#origin) & MASK] = slot;
+    const at = page + this.#origin;
+    this.#ownLeaf(at).slots[at & MASK] = slot;
+    this.#forget(at);
   }
 
   /**
@@ -197,7 +181,9 @@ export class PageList {
    */
   hint(page: number, slot: PageSlot): void {
     const at = page + this.#origin;
-    (this.#leaves[at >>> BITS] ?? this.#find(at))!.slots[at & MASK] = slot;
+    if (this.#lastLeafPage !== at >>> BITS) this.#find(at);
+    this.#lastLeaf!.slots[at & MASK] = slot;
+    this.#forget(at);
   }
 
   /** Takes a page's frame out, which the list alone leads to. @returns its slot, whose reference is the caller's now. */
@@ -364,7 +350,6 @@ export class PageList {
     }
     this.#lastLeaf = this.#ownedLeaf = node;
     this.#lastLeafPage = this.#ownedLeafPage = at >>> BITS;
-    if (this.#leaves.length > 0) this.#leaves[at >>> BITS] = node;
     return node;
   }
 
@@ -457,32 +442,18 @@ export class PageList {
     this.#span = root === undefined ? 0 : spanOf(level);
   }
 
+  /** A slot has changed. */
+  #forget(at: number): void {
+    if (at < this.#flat.length) this.#flat[at] = EMPTY;
+  }
+
   #forgetLeaves(): void {
     this.#lastLeaf = this.#ownedLeaf = undefined;
     this.#lastLeafPage = this.#ownedLeafPage = -1;
-    this.#leaves = NO_CHILDREN;
+    this.#flat = NO_FLAT;
     this.#walks = 0;
   }
 }
 
 const listsWord = (memory: PhysicalMemory, frame: number): number =>
   (memory.metadata(frameNumber(frame)) + METADATA_LISTS) >>> 2;
-
-/** Nodes all of whose pages are SLOT_ZERO, one for each level. This table holds a reference to each, so they stay shared. */
-const zeroNodes: PageNode[] = [];
-
-const zerosBelow = (level: number): PageNode => {
-  let node = zeroNodes[level];
-  if (node === undefined) {
-    node = emptyNode(level);
-    node.used = WIDTH;
-    if (level === 0) node.slots.fill(SLOT_ZERO);
-    else for (let index = 0; index < WIDTH; index++) node.children[index] = zerosBelow(level - 1);
-    zeroNodes[level] = node;
-  }
-  node.references++;
-  return node;
-};
-
-/** Whether a node is one that stands for zeros, whose references are counted over all RAMs. @internal */
-export const isZeroNode = (node: PageNode): boolean => zeroNodes.includes(node);

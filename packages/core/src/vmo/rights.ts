@@ -25,6 +25,8 @@ export const DUP: RightBits = 1;
 export const READ: RightBits = 2;
 export const WRITE: RightBits = 4;
 export const EXEC: RightBits = 8;
+/** A bit that is no right's: that a capability is open. */
+export const OPEN: RightBits = 1 << 8;
 
 const BITS: Readonly<Record<Right, RightBits>> = { dup: DUP, read: READ, write: WRITE, exec: EXEC };
 

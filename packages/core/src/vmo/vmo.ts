@@ -32,12 +32,12 @@ import {
   makeChild,
   rightsToMake,
 } from './child.js';
+import { VmoDataView } from './data-view.js';
 import { type Hint, hintPages } from './hints.js';
 import { type MemoryObject, type ObjectKind, type ObjectObserver } from './memory-object.js';
 import {
   clearBytes,
   copyPresent,
-  copyNumber,
   NOT_OWN,
   ownRow,
   pageOf,
@@ -52,11 +52,11 @@ import { slotFrame } from './page-slot.js';
 import { observeReach } from './observe.js';
 import { openView, type PageView } from './page-view.js';
 import type { ByteRange } from './pager.js';
-import { noneGranted, ownPages, tryOwnPages } from './page-writes.js';
+import { noneGranted, tryOwnPages } from './page-writes.js';
+import { type Empty, onPages, ownAll, pagesTo, type RangeSteps, syncPages } from './range-steps.js';
 import { resizeObject } from './resize.js';
 import { DUP, READ, requireRights, type Right, rightBits, type RightBits, WRITE } from './rights.js';
 import { runSteps, runStepsAtOnce, type Steps, refuseToWait } from './steps.js';
-import { writeBack } from './write-back.js';
 
 declare const holds: unique symbol;
 
@@ -137,7 +137,8 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
     const object = this.use(READ, 'readSync');
     checkBytes(into, 'readSync');
     const start = this.locate(offset, into.length, 'readSync');
-    if (into.length !== 8 || !copyNumber(object, start, into)) readAny(object, start, into);
+    const done = copyPresent(object, start, into, 0);
+    if (done < into.length) runStepsAtOnce(readBytes(object, start, into), 'readSync', 'read()');
     return into;
   }
 
@@ -174,6 +175,12 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
   async write(this: Vmo<'write'>, offset: number, from: Uint8Array): Promise<void> {
     checkBytes(from, 'write');
     await this.#run(WRITE, 'write', offset, from.length, (object, start) => writeBytes(object, start, from));
+  }
+
+  /** Numbers in it, by the names of `DataView`: each call asks for the right that it needs. @throws HolsteinError EBADF, ESTALE */
+  dataView(): VmoDataView<R> {
+    this.use(0, 'dataView');
+    return new VmoDataView<R>(this as Vmo<never> as Vmo<'read' | 'write'>);
   }
 
   /** Writes zeros: as `writeSync` with an array of them. */
@@ -462,33 +469,6 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
     };
   }
 }
-
-/** Whether an empty range is worth a call; and whether one that is cut while it waits goes on with what is left. */
-type Empty = 'nothing to do' | 'empty too' | 'empty or cut too';
-
-type RangeSteps = (object: MemoryObject, start: number, length: number) => Steps;
-
-/** Steps on all pages that a range of bytes touches. */
-const onPages =
-  (steps: (object: MemoryObject, first: number, end: number) => Steps): RangeSteps =>
-  (object, start, length) =>
-    steps(object, pageOf(start), length === 0 ? pageOf(start) : pagesTo(start + length));
-
-/** Reads any number of bytes, be they there or not. */
-const readAny = (object: MemoryObject, start: number, into: Uint8Array): void => {
-  const done = copyPresent(object, start, into, 0);
-  if (done < into.length) runStepsAtOnce(readBytes(object, start, into), 'readSync', 'read()');
-};
-
-const ownAll = (object: MemoryObject, first: number, end: number): Steps =>
-  ownPages(object, { first, end, wholeFirst: 0, wholeEnd: 0 });
-
-function* syncPages(object: MemoryObject, first: number, end: number): Steps {
-  if (object.source !== undefined) yield* writeBack(object, first, end);
-}
-
-/** The page after the last that bytes up to `end` touch. */
-const pagesTo = (end: number): number => Math.ceil(end / PAGE_SIZE);
 
 const checkBytes = (bytes: unknown, what: string): void => {
   if (!(bytes instanceof Uint8Array))
