@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * What a fork costs, and what the first writes after it cost, by how much memory has been touched: holstein's
- * page-by-page fork beside its eager one, the copy that it stands for.
+ * What a fork costs, what the first writes after it cost, and what the child's end costs, by how much memory has been
+ * touched: the fork that shares page tables beside the one that goes page by page.
  */
 import { copyOut, virtAddr, VirtualMemory, vpnOf } from '@holstein/core';
 
 const MIB = 2 ** 20;
 const PAGE = 4096;
-const SIZES_MIB = [1, 16, 64, 256];
+const SIZES_MIB = [1, 16, 64, 256, 1024];
 const ROUNDS = 9;
 const START = virtAddr(0x10000);
 
@@ -23,7 +23,7 @@ const time = (work) => {
 
 /** @param {number} mib */
 const touchedSpace = (mib) => {
-  const virtualMemory = VirtualMemory.create({ memoryBytes: (2 * mib + 8) * MIB });
+  const virtualMemory = VirtualMemory.create({ memoryBytes: Math.min(2 * mib + 8, 4095) * MIB });
   const space = virtualMemory.createSpace();
   space.map({ at: START, lengthBytes: mib * MIB, protection: 'rw-' });
   copyOut(space, START, new Uint8Array(mib * MIB).fill(1));
@@ -37,7 +37,8 @@ const touchedSpace = (mib) => {
  */
 const forkTime = (space, kind) =>
   median(
-    Array.from({ length: ROUNDS }, () => {
+    // One that takes microseconds is timed more often.
+    Array.from({ length: kind === 'tables' ? 501 : ROUNDS }, () => {
       /** @type {import('@holstein/core').AddressSpace | undefined} */
       let child;
       const taken = time(() => (child = space.fork(kind)));
@@ -47,23 +48,29 @@ const forkTime = (space, kind) =>
   );
 
 /**
+ * Forks, writes every page of the child, and closes it.
  * @param {import('@holstein/core').AddressSpace} space
+ * @param {import('@holstein/core').ForkKind} kind
  * @param {number} pages
+ * @returns {{ fault: number, exit: number }} microseconds for a write fault, tables and all, and for the end; medians
  */
-const writeFaultTime = (space, pages) => {
+const childTimes = (space, kind, pages) => {
   const first = vpnOf(START);
-  return median(
-    Array.from({ length: ROUNDS }, () => {
-      const child = space.fork('pages');
-      const taken = time(() => {
-        for (let page = 0; page < pages; page++) {
-          child.handleFault(/** @type {import('@holstein/core').Vpn} */ (first + page), 'write');
-        }
-      });
-      child.close();
-      return taken / pages;
-    }),
-  );
+  /** @type {number[]} */
+  const faults = [];
+  /** @type {number[]} */
+  const exits = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const child = space.fork(kind);
+    const taken = time(() => {
+      for (let page = 0; page < pages; page++) {
+        child.handleFault(/** @type {import('@holstein/core').Vpn} */ (first + page), 'write');
+      }
+    });
+    faults.push(taken / pages);
+    exits.push(time(() => child.close()));
+  }
+  return { fault: median(faults), exit: median(exits) };
 };
 
 /** Copying pages and nothing else, into as much memory as the faults fill. @param {number} pages */
@@ -81,31 +88,47 @@ const copyTime = (pages) => {
   );
 };
 
+/** Frames that a child holds which only reads. @param {import('@holstein/core').ForkKind} kind */
+const idleFrames = (kind) => {
+  const space = touchedSpace(64);
+  const { memory } = space;
+  const before = memory.statistics().inUse;
+  const child = space.fork(kind);
+  for (let page = 0; page < 100; page++) {
+    child.reach(/** @type {import('@holstein/core').Vpn} */ (vpnOf(START) + page), 'read');
+  }
+  return memory.statistics().inUse - before;
+};
+
+/**
+ * @param {string} name
+ * @param {string} unit
+ * @param {number} holstein
+ * @param {string} peerName
+ * @param {number} peer
+ */
+const compared = (name, unit, holstein, peerName, peer) => ({
+  name,
+  unit,
+  holstein,
+  peer,
+  peerName,
+  ratio: peer / holstein,
+});
+
 export function* measureFork() {
   // Once for nothing: V8 compiles what is hot.
-  forkTime(touchedSpace(16), 'pages');
+  for (const kind of /** @type {const} */ (['tables', 'pages'])) forkTime(touchedSpace(16), kind);
   for (const mib of SIZES_MIB) {
     const space = touchedSpace(mib);
-    const holstein = forkTime(space, 'pages');
-    const peer = forkTime(space, 'eager');
-    yield {
-      name: `fork-${mib}MiB`,
-      unit: 'µs',
-      holstein,
-      peer,
-      peerName: 'eager fork',
-      ratio: peer / holstein,
-    };
+    const name = mib < 1024 ? `fork-${mib}MiB` : 'fork-1GiB';
+    yield compared(name, 'µs', forkTime(space, 'tables'), 'fork by page', forkTime(space, 'pages'));
   }
   const pages = (64 * MIB) / PAGE;
-  const holstein = writeFaultTime(touchedSpace(64), pages);
-  const peer = copyTime(pages);
-  yield {
-    name: 'cow-fault-64MiB',
-    unit: 'µs',
-    holstein,
-    peer,
-    peerName: 'bare copy',
-    ratio: peer / holstein,
-  };
+  const space = touchedSpace(64);
+  const tables = childTimes(space, 'tables', pages);
+  const byPage = childTimes(space, 'pages', pages);
+  yield compared('cow-fault-64MiB', 'µs', tables.fault, 'bare copy', copyTime(pages));
+  yield compared('exit-64MiB', 'µs', tables.exit, 'fork by page', byPage.exit);
+  yield compared('idle-fork-frames', 'frames', idleFrames('tables'), 'fork by page', idleFrames('pages'));
 }
