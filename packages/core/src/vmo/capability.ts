@@ -37,7 +37,8 @@ export abstract class Capability {
   readonly #rights: RightBits;
   /** The rights while the capability is open, and that it is: both are looked at in one test. */
   #usable: RightBits;
-  #readableBytes: number;
+  /** How many bytes may be read, where that stays so while the capability is open; otherwise 0. For data-view.ts. @internal */
+  readonly reading: { limitBytes: number };
   #state: CapabilityState = 'open';
   /** Where it stands itself: among those that were derived from the same. */
   #siblings: Set<Capability>;
@@ -51,7 +52,7 @@ export abstract class Capability {
     this.#rights = rights;
     this.#usable = rights | OPEN;
     const isFixed = reach.sizeBytes !== undefined || !reach.object.resizable;
-    this.#readableBytes = isFixed && (rights & READ) !== 0 ? this.sizeBytes : 0;
+    this.reading = { limitBytes: isFixed && (rights & READ) !== 0 ? this.sizeBytes : 0 };
     this.#siblings = siblings;
     siblings.add(this);
   }
@@ -83,11 +84,6 @@ export abstract class Capability {
   /** What was derived from it, for the layer's own use. @internal */
   get derived(): Set<Capability> {
     return this.#derived;
-  }
-
-  /** Bytes that may be read now, where that is sure to stay so while it is open: 0 for what can be resized. @internal */
-  get readableBytes(): number {
-    return this.#readableBytes;
   }
 
   /** The rights and OPEN while it is open; otherwise none. For the layer's own use. @internal */
@@ -148,7 +144,7 @@ export abstract class Capability {
     for (const derived of next.#derived) derived.#siblings = next.#derived;
     this.#siblings.delete(this);
     this.#state = 'moved';
-    this.#usable = this.#readableBytes = 0;
+    this.#usable = this.reading.limitBytes = 0;
   }
 
   /**
@@ -177,7 +173,7 @@ export abstract class Capability {
 
   #end(state: 'closed' | 'stale'): void {
     this.#state = state;
-    this.#usable = this.#readableBytes = 0;
+    this.#usable = this.reading.limitBytes = 0;
     this.#siblings.delete(this);
     for (const derived of this.#derived) {
       derived.#siblings = this.#siblings;

@@ -8,7 +8,7 @@
 import { PAGE_BITS, PAGE_SIZE } from '../frame/index.js';
 import type { MemoryObject } from './memory-object.js';
 import { ownRow, pageOf } from './page-bytes.js';
-import { PageList } from './page-list.js';
+import type { FoundSlots } from './page-list.js';
 import { slotFrame } from './page-slot.js';
 import { OPEN, type Right, WRITE } from './rights.js';
 import type { Vmo } from './vmo.js';
@@ -16,6 +16,8 @@ import type { Vmo } from './vmo.js';
 declare const holds: unique symbol;
 
 const OPEN_TO_WRITE = OPEN | WRITE;
+
+const NOTHING_FOUND: FoundSlots = { slots: new Int32Array(0) };
 
 /** Bytes of the widest number. */
 const WIDEST = 8;
@@ -25,8 +27,11 @@ export class VmoDataView<R extends Right = Right> {
   declare readonly [holds]: (right: R) => void;
   readonly #vmo: Vmo<'read' | 'write'>;
   readonly #object: MemoryObject;
-  /** The object's pages; or none, where a pager must hear of every use, or offsets pass 31 bits. */
-  readonly #known: PageList;
+  readonly #reading: { readonly limitBytes: number };
+  /** What the object's page list has found; nothing, where a pager must hear of every use or offsets pass 31 bits. */
+  readonly #found: FoundSlots;
+  /** Where byte 0 is in the tree of the page list. */
+  readonly #near: number;
   readonly #start: number;
   /** Bytes of a slice; undefined where the object's size counts. */
   readonly #sizeBytes: number | undefined;
@@ -40,10 +45,13 @@ export class VmoDataView<R extends Right = Right> {
     const { object, start, sizeBytes } = vmo.reach;
     this.#vmo = vmo;
     this.#object = object;
-    const isNear = start + vmo.size < 2 ** 31;
-    this.#known = object.source === undefined && isNear ? object.pages : new PageList(object.memory);
     this.#start = start;
     this.#sizeBytes = sizeBytes;
+    this.#reading = vmo.reading;
+    const near = start + object.pages.tree.origin * PAGE_SIZE;
+    const isNear = object.source === undefined && near + vmo.size < 2 ** 31;
+    this.#found = isNear ? object.pages.found : NOTHING_FOUND;
+    this.#near = isNear ? near : 0;
     this.#ram = object.memory.view;
   }
 
@@ -214,10 +222,12 @@ export class VmoDataView<R extends Right = Right> {
    */
   #toRead(offset: number, length: number): number {
     const at = offset | 0;
-    if (at !== offset || at < 0 || at > this.#vmo.readableBytes - length) return -1;
-    const start = (this.#start + at) | 0;
-    const within = start & (PAGE_SIZE - 1);
-    const frame = slotFrame(this.#known.known(start >> PAGE_BITS));
+    if (at !== offset || at < 0 || at > this.#reading.limitBytes - length) return -1;
+    const { slots } = this.#found;
+    const byte = (this.#near + at) | 0;
+    const page = byte >> PAGE_BITS;
+    const frame = page < slots.length ? slotFrame(slots[page]!) : 0;
+    const within = byte & (PAGE_SIZE - 1);
     return frame > 0 && within <= PAGE_SIZE - length ? ((frame << PAGE_BITS) | within) >>> 0 : -1;
   }
 

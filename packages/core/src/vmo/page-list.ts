@@ -47,6 +47,11 @@ const NO_FLAT = new Int32Array(0);
 const WALKS_TO_KEEP = 256;
 const LEVEL_TO_KEEP = 2;
 
+/** Slots by page of the tree, 0 for those that were not looked up. Only a list of up to 1 GiB that is read all over has them. */
+export interface FoundSlots {
+  slots: Int32Array;
+}
+
 export class PageList {
   readonly memory: PhysicalMemory;
   #root: PageNode | undefined;
@@ -55,11 +60,8 @@ export class PageList {
   #span = 0;
   /** The tree's page that is page 0 here. */
   #origin = 0;
-  /**
-   * The slots that were looked up, by page of the tree; 0 for those that were not. Only a list of up to 1 GiB that is
-   * read all over has it: random reads take a third of the time with it.
-   */
-  #flat = NO_FLAT;
+  /** What lookups have found, for those who must be quick (data-view.ts): the object stays, its table may change. */
+  readonly found: FoundSlots = { slots: NO_FLAT };
   #walks = 0;
   /** The leaf that was read last, and that number; -1 for none. */
   #lastLeaf: PageNode | undefined;
@@ -88,13 +90,7 @@ export class PageList {
 
   get(page: number): PageSlot {
     const at = page + this.#origin;
-    return this.#flat[at] || this.#find(at);
-  }
-
-  /** The slot of a page that has been looked up lately; EMPTY where that is not known. */
-  known(page: number): PageSlot {
-    const at = page + this.#origin;
-    return at < this.#flat.length ? this.#flat[at]! : EMPTY;
+    return this.found.slots[at] || this.#find(at);
   }
 
   /** As `get`, through the tree, of a page of the tree. */
@@ -116,8 +112,8 @@ export class PageList {
   }
 
   #keep(at: number, slot: PageSlot): void {
-    if (this.#flat.length === 0) this.#flat = new Int32Array(this.#span);
-    this.#flat[at] = slot;
+    if (this.found.slots.length === 0) this.found.slots = new Int32Array(this.#span);
+    this.found.slots[at] = slot;
   }
 
   /** As `get`, where this list alone leads to the page's frame; otherwise EMPTY. */
@@ -444,13 +440,13 @@ export class PageList {
 
   /** A slot has changed. */
   #forget(at: number): void {
-    if (at < this.#flat.length) this.#flat[at] = EMPTY;
+    if (at < this.found.slots.length) this.found.slots[at] = EMPTY;
   }
 
   #forgetLeaves(): void {
     this.#lastLeaf = this.#ownedLeaf = undefined;
     this.#lastLeafPage = this.#ownedLeafPage = -1;
-    this.#flat = NO_FLAT;
+    this.found.slots = NO_FLAT;
     this.#walks = 0;
   }
 }

@@ -95,6 +95,26 @@ describe('a data view of a memory object', () => {
     expect(() => view.getUint32(PAGE_SIZE + 8)).toThrow('are not within the 4106 bytes');
   });
 
+  test('of a snapshot of a part, and of a slice of that, is of the pages that those have', () => {
+    using objects = makeObjects();
+    const vmo = objects.create({ size: 200 * PAGE_SIZE });
+    for (let page = 0; page < 200; page++) vmo.dataView().setUint8(page * PAGE_SIZE, page);
+    const part = vmo.createChild({ kind: 'snapshot', offset: 70 * PAGE_SIZE, size: 100 * PAGE_SIZE });
+    const slice = part.createChild({ kind: 'slice', offset: 10 * PAGE_SIZE });
+    const [ofPart, ofSlice] = [part.dataView(), slice.dataView()];
+    for (let round = 0; round < 10; round++) {
+      for (let page = 0; page < 90; page++) {
+        expect([ofPart.getUint8(page * PAGE_SIZE), ofSlice.getUint8(page * PAGE_SIZE)]).toEqual([
+          70 + page,
+          80 + page,
+        ]);
+      }
+    }
+    ofSlice.setUint8(5 * PAGE_SIZE, 7);
+    expect([ofPart.getUint8(15 * PAGE_SIZE), vmo.dataView().getUint8(85 * PAGE_SIZE)]).toEqual([7, 85]);
+    expect(objects.audit()).toEqual([]);
+  });
+
   test.each([-1, 0.5, NaN, 2 ** 31, 2 ** 32, 2 ** 53, PAGES * PAGE_SIZE - 7, Infinity])(
     'refuses offset %d, to read and to write',
     (offset) => {
