@@ -205,6 +205,7 @@ export class Sv39Tree {
    * nothing is copied for it. @param visit called for each with what is below. @returns how many pages were mapped there.
    */
   dropShared(start: number, end: number, visit: (first: number, pages: number) => void): number {
+    if (this.root === NO_FRAME) return 0;
     this.#region = -1;
     return dropSharedTables(
       this.memory,

@@ -124,6 +124,24 @@ describe('a space that is closed', () => {
     using child = space.fork();
     expect([...child.table.mappedPages(vpn(0), vpn(2 ** 26))]).toEqual([]);
   });
+
+  test('unmaps nothing, though the registers in frame 0 look like tables', () => {
+    using world = makeWorld();
+    const space = world.space();
+    space.close();
+    using other = world.space();
+    mapPages(other, 0, 1, 'rw-');
+    poke(other, 0, 1);
+    // As if it were a shared table, which is let go of where all of it is unmapped.
+    world.memory.retain(other.table.root);
+    world.memory.words.fill(makePte(other.table.root, PTE_V | PTE_COW), 0, PAGE_SIZE / 4);
+    const before = world.memory.words.slice(0, PAGE_SIZE / 4);
+    space.unmap(virtAddr(0), 2 ** 30);
+    expect(world.memory.words.slice(0, PAGE_SIZE / 4)).toEqual(before);
+    expect(world.memory.count(other.table.root)).toBe(2);
+    world.memory.release(other.table.root);
+    expect(peek(other, 0)).toBe(1);
+  });
 });
 
 describe('an audit finds', () => {
