@@ -28,7 +28,7 @@ export * from './pte.js';
 export { readShares, writeShares } from './shares.js';
 export { staleLines } from './stale-lines.js';
 export { Sv39PageTable, type Sv39Options } from './sv39-page-table.js';
-export type { Level } from './sv39-tree.js';
+export type { Level } from './sv39-format.js';
 export { TlbBatch } from './tlb-batch.js';
 export {
   Tlb,

@@ -30,17 +30,15 @@ import {
   Usage,
 } from '../frame/index.js';
 import { FirstError } from './first-error.js';
-import { makePte, PTE_BYTES, PTE_RIGHTS, PTE_TABLE_SHARED, PTE_V, pteFrame, sharedPte } from './pte.js';
+import { makePte, PTE_BYTES, PTE_TABLE_SHARED, PTE_V, pteFrame, sharedPte } from './pte.js';
 import { moveShares } from './shares.js';
+import { ENTRIES, isLeaf, pagesAt } from './sv39-format.js';
 
 const ENTRY_WORDS = PTE_BYTES / 4;
 const TABLE_WORDS = PAGE_SIZE / 4;
-/** log2 of the entries of a table. */
-const LEVEL_BITS = 9;
 
 /** Whether an entry leads to a table that other trees may have. */
-export const isSharedTable = (pte: number): boolean =>
-  (pte & (PTE_RIGHTS | PTE_TABLE_SHARED)) === PTE_TABLE_SHARED;
+export const isSharedTable = (pte: number): boolean => !isLeaf(pte) && (pte & PTE_TABLE_SHARED) !== 0;
 
 /**
  * Gives the tree that has an entry a table of its own below it: the one that is there, where all others have let go
@@ -110,11 +108,11 @@ export const shareEntries = (
   const { words } = memory;
   const from = frameStart(table) >>> 2;
   const to = frameStart(other) >>> 2;
-  const pages = 1 << (level * LEVEL_BITS);
+  const pages = pagesAt(level);
   for (let word = 0; word < TABLE_WORDS; word += ENTRY_WORDS) {
     const pte = words[from + word]!;
     if (pte === 0) continue;
-    if ((pte & PTE_RIGHTS) === 0) {
+    if (!isLeaf(pte)) {
       memory.retain(pteFrame(pte));
       words[from + word] = pte | PTE_TABLE_SHARED;
       words[to + word] = pte | PTE_TABLE_SHARED;
@@ -159,8 +157,8 @@ export const dropTable = (
     for (let word = start; word < start + TABLE_WORDS; word += ENTRY_WORDS) {
       const pte = words[word]!;
       if (pte === 0) continue;
-      if ((pte & PTE_RIGHTS) === 0) dropTable(memory, pteFrame(pte), level - 1, first);
-      else dropLeaf(memory, pte, 1 << (level * LEVEL_BITS), first);
+      if (isLeaf(pte)) dropLeaf(memory, pte, pagesAt(level), first);
+      else dropTable(memory, pteFrame(pte), level - 1, first);
     }
   }
   try {
@@ -176,9 +174,15 @@ const dropLeaf = (memory: PhysicalMemory, pte: number, pages: number, first: Fir
   } catch (error) {
     first.note(error);
   }
+  releaseRun(memory, pte, pages, first);
+};
+
+/** Drops the references that a leaf entry owns. `first` notes what is thrown. */
+export const releaseRun = (memory: PhysicalMemory, pte: number, pages: number, first: FirstError): void => {
+  const frame = pteFrame(pte);
   for (let index = 0; index < pages; index++) {
     try {
-      memory.release(frameNumber(pteFrame(pte) + index));
+      memory.release(frameNumber(frame + index));
     } catch (error) {
       first.note(error);
     }
@@ -205,13 +209,13 @@ export const dropSharedTables = (
   visit: (first: number, pages: number) => void,
 ): number => {
   if (level === 0) return 0;
-  const span = 1 << (level * LEVEL_BITS);
-  const last = Math.min(Math.ceil((end - first) / span), TABLE_WORDS / ENTRY_WORDS);
+  const span = pagesAt(level);
+  const last = Math.min(Math.ceil((end - first) / span), ENTRIES);
   let dropped = 0;
   for (let index = Math.max(Math.floor((start - first) / span), 0); index < last; index++) {
     const word = (frameStart(table) + index * PTE_BYTES) >>> 2;
     const pte = memory.words[word]!;
-    if (pte === 0 || (pte & PTE_RIGHTS) !== 0) continue;
+    if (pte === 0 || isLeaf(pte)) continue;
     const below = { table: pteFrame(pte), level: level - 1, first: first + index * span };
     const isOthersToo = isSharedTable(pte) && memory.count(below.table) > 1;
     if (!isOthersToo) {
@@ -239,8 +243,7 @@ const countPages = (memory: PhysicalMemory, table: FrameNumber, level: number): 
   for (let word = start; word < start + TABLE_WORDS; word += ENTRY_WORDS) {
     const pte = memory.words[word]!;
     if (pte === 0) continue;
-    pages +=
-      (pte & PTE_RIGHTS) === 0 ? countPages(memory, pteFrame(pte), level - 1) : 1 << (level * LEVEL_BITS);
+    pages += isLeaf(pte) ? pagesAt(level) : countPages(memory, pteFrame(pte), level - 1);
   }
   return pages;
 };

@@ -36,8 +36,10 @@ import {
   type UsedBitUpdates,
 } from './page-table.js';
 import { type Access, makePte, PTE_V, PTE_W, pteFrame, sharedPte } from './pte.js';
+import { releaseRun } from './shared-tables.js';
 import { moveShares } from './shares.js';
-import { type Level, NO_SLOT, pagesAt, Sv39Tree, type VisitedTable } from './sv39-tree.js';
+import { type Level, pagesAt } from './sv39-format.js';
+import { NO_SLOT, Sv39Tree, type VisitedTable } from './sv39-tree.js';
 import { ACCESS_FAULT, walk } from './sv39-walk.js';
 import { TlbBatch } from './tlb-batch.js';
 import type { Tlb, TlbContext } from './tlb.js';
@@ -385,22 +387,10 @@ export class Sv39PageTable implements PageTable {
       this.#tree.freeEmptyTables(page);
     } catch (error) {
       first.note(error);
-      if (batch === undefined) this.#releaseRun(pte, pages, first);
+      if (batch === undefined) releaseRun(this.memory, pte, pages, first);
       else batch.release(pteFrame(pte), pages);
     }
     first.rethrow();
-  }
-
-  /** Drops the references that a leaf entry owns. */
-  #releaseRun(pte: number, pages: number, first: FirstError): void {
-    const frame = pteFrame(pte);
-    for (let index = 0; index < pages; index++) {
-      try {
-        this.memory.release(frameNumber(frame + index));
-      } catch (error) {
-        first.note(error);
-      }
-    }
   }
 
   #forget(page: Vpn, pages: number, batch: TlbBatch | undefined): void {

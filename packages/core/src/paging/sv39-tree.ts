@@ -33,7 +33,8 @@ import {
 } from '../frame/index.js';
 import { FirstError } from './first-error.js';
 import { MAX_PAGES } from './page-table.js';
-import { makePte, PTE_BYTES, PTE_RIGHTS, PTE_V, pteFrame } from './pte.js';
+import { makePte, PTE_BYTES, PTE_V, pteFrame } from './pte.js';
+import { ENTRIES, isLeaf, type Level, LEVEL_BITS, pagesAt, ROOT_LEVEL } from './sv39-format.js';
 import {
   dropSharedTables,
   dropTable,
@@ -44,23 +45,11 @@ import {
 } from './shared-tables.js';
 import type { Undo } from './undo.js';
 
-/** 0 = a page of 4 KiB, 1 = a megapage of 2 MiB, 2 = a gigapage of 1 GiB. */
-export type Level = 0 | 1 | 2;
-
-export const ENTRIES = 512;
-export const LEVEL_BITS = 9;
-export const ROOT_LEVEL = 2;
 export const NO_SLOT = 0 as PhysAddr;
-
-/** Pages, and frames, that a leaf entry at a level covers. */
-export const pagesAt = (level: number): number => 1 << (level * LEVEL_BITS);
 
 /** Where the entry of `table`, at `level`, that leads to `page` lies. */
 export const entryAddress = (table: FrameNumber, page: Vpn, level: number): PhysAddr =>
   physAddr(frameStart(table) + ((page >>> (level * LEVEL_BITS)) & (ENTRIES - 1)) * PTE_BYTES);
-
-/** Whether a valid entry is a leaf: otherwise it names the next table. */
-export const isLeaf = (pte: number): boolean => (pte & PTE_RIGHTS) !== 0;
 
 /** A table, and at which level it stands. */
 export interface VisitedTable {

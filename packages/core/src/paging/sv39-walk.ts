@@ -25,7 +25,7 @@ import {
   pteFrame,
   usedBits,
 } from './pte.js';
-import { ENTRIES, LEVEL_BITS, ROOT_LEVEL } from './sv39-tree.js';
+import { ENTRIES, LEVEL_BITS, ROOT_LEVEL } from './sv39-format.js';
 
 /** Bits that are reserved in an entry that names a table. */
 const RESERVED_IN_POINTERS = PTE_U | PTE_A | PTE_D;

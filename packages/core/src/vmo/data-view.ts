@@ -7,9 +7,10 @@
  */
 import { PAGE_BITS, PAGE_SIZE } from '../frame/index.js';
 import type { MemoryObject } from './memory-object.js';
-import { ownRow, pageOf } from './page-bytes.js';
+import { pageOf } from './page-bytes.js';
 import type { FoundSlots } from './page-list.js';
 import { slotFrame } from './page-slot.js';
+import { ownRow } from './page-writes.js';
 import { OPEN, type Right, WRITE } from './rights.js';
 import type { Vmo } from './vmo.js';
 

@@ -300,7 +300,7 @@ export class MemoryObject {
   }
 
   #freeIfUnreached(): void {
-    if (this.windows.size === 0 && this.views.size === 0) this.#destroy();
+    if (this.isGone) this.#destroy();
     else this.freeUnreached(0, this.sizePages);
   }
 

@@ -3,7 +3,7 @@ import { type FrameNumber, frameStart, PAGE_SIZE } from '../frame/index.js';
 import { type MemoryObject, MISSING } from './memory-object.js';
 import { slotFrame } from './page-slot.js';
 import { REQUEST_PAGES } from './page-source.js';
-import { bringIn, holdPages, isDirty, ownPages, type WriteRange } from './page-writes.js';
+import { bringIn, holdPages, ownPages, type WriteRange } from './page-writes.js';
 import type { Steps } from './steps.js';
 
 const ZEROS = new Uint8Array(PAGE_SIZE);
@@ -96,25 +96,6 @@ export const writeRange = (start: number, length: number): WriteRange => {
   const [wholeFirst, wholeEnd] = [Math.ceil(start / PAGE_SIZE), pageOf(end)];
   return { first: pageOf(start), end: Math.ceil(end / PAGE_SIZE), wholeFirst, wholeEnd };
 };
-
-/**
- * Whether a range can be written with no more ado, and how.
- * @returns the first page's frame where all are in a row in RAM; 0 where they are not; NOT_OWN where it cannot be.
- */
-export const ownRow = (object: MemoryObject, first: number, end: number): number => {
-  const { memory, pages, source } = object;
-  const row = slotFrame(pages.own(first));
-  let isRow = true;
-  for (let page = first; page < end; page++) {
-    const slot = pages.own(page);
-    const frame = slotFrame(slot);
-    if (frame === 0 || (source !== undefined && !isDirty(slot))) return NOT_OWN;
-    if (frame !== row + page - first || memory.isWatched(frame)) isRow = false;
-  }
-  return isRow ? row : 0;
-};
-
-export const NOT_OWN = -1;
 
 /** Stores bytes in frames that are in a row, and that nobody watches. */
 export const storeInRow = (object: MemoryObject, frame: number, start: number, from: Uint8Array): void => {

@@ -14,7 +14,7 @@ import {
   isChanged,
   isReady,
   noneGranted,
-  ownPages,
+  ownAll,
   tryOwnRanges,
   waitHolding,
   type WriteRange,
@@ -170,7 +170,7 @@ export const dropClean = (object: MemoryObject, page: number): void => {
  */
 export function* commitPages(object: MemoryObject, first: number, last: number): Steps {
   if (object.source === undefined) {
-    yield* ownPages(object, { first, end: last, wholeFirst: 0, wholeEnd: 0 });
+    yield* ownAll(object, first, last);
     return;
   }
   const release = holdPages(object, first, last);

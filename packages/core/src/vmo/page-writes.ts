@@ -26,14 +26,24 @@ export interface WriteRange {
   readonly wholeEnd: number;
 }
 
-/** Whether a range can be written with no more ado. */
-export const canWriteInPlace = (object: MemoryObject, first: number, end: number): boolean => {
+/**
+ * Whether a range can be written with no more ado, and how.
+ * @returns the first page's frame where all are in a row in RAM; 0 where they are not; NOT_OWN where it cannot be.
+ */
+export const ownRow = (object: MemoryObject, first: number, end: number): number => {
+  const { memory, pages, source } = object;
+  const row = slotFrame(pages.own(first));
+  let isRow = true;
   for (let page = first; page < end; page++) {
-    const slot = object.pages.own(page);
-    if (slotFrame(slot) === 0 || (object.source !== undefined && !isDirty(slot))) return false;
+    const slot = pages.own(page);
+    const frame = slotFrame(slot);
+    if (frame === 0 || (source !== undefined && !isDirty(slot))) return NOT_OWN;
+    if (frame !== row + page - first || memory.isWatched(frame)) isRow = false;
   }
-  return true;
+  return isRow ? row : 0;
 };
+
+export const NOT_OWN = -1;
 
 /**
  * Makes pages the object's own and, where it has a pager, dirty. The content of those that are going to be overwritten
@@ -43,12 +53,16 @@ export const canWriteInPlace = (object: MemoryObject, first: number, end: number
  */
 export function* ownPages(object: MemoryObject, range: WriteRange): Steps {
   const granted = noneGranted(object);
-  while (!canWriteInPlace(object, range.first, range.end)) {
+  while (ownRow(object, range.first, range.end) === NOT_OWN) {
     const waiting = tryOwnPages(object, range, granted);
     if (waiting === undefined) return;
     yield* waitHolding(object, range.first, range.end, waiting);
   }
 }
+
+/** As `ownPages`, for pages `first … end - 1` that are written in any part. */
+export const ownAll = (object: MemoryObject, first: number, end: number): Steps =>
+  ownPages(object, { first, end, wholeFirst: 0, wholeEnd: 0 });
 
 /** Pages whose first write a pager has agreed to: none yet. */
 export const noneGranted = (object: MemoryObject): Set<number> =>

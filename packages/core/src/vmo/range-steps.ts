@@ -2,7 +2,6 @@
 import { PAGE_SIZE } from '../frame/index.js';
 import type { MemoryObject } from './memory-object.js';
 import { pageOf } from './page-bytes.js';
-import { ownPages } from './page-writes.js';
 import type { Steps } from './steps.js';
 import { writeBack } from './write-back.js';
 
@@ -20,10 +19,6 @@ export const onPages =
 
 /** The page after the last that bytes up to `end` touch. */
 export const pagesTo = (end: number): number => Math.ceil(end / PAGE_SIZE);
-
-/** Makes pages the object's own, to be written in any part. */
-export const ownAll = (object: MemoryObject, first: number, end: number): Steps =>
-  ownPages(object, { first, end, wholeFirst: 0, wholeEnd: 0 });
 
 export function* syncPages(object: MemoryObject, first: number, end: number): Steps {
   if (object.source !== undefined) yield* writeBack(object, first, end);

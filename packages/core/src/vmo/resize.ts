@@ -7,7 +7,7 @@ import { type MemoryObject, MISSING, missing } from './memory-object.js';
 import { pageOf, storeZeros } from './page-bytes.js';
 import { prefetchPages } from './page-drops.js';
 import { slotFrame } from './page-slot.js';
-import { giveOriginal, isReady, ownPages } from './page-writes.js';
+import { giveOriginal, isReady, ownAll } from './page-writes.js';
 import type { Steps } from './steps.js';
 
 /**
@@ -39,7 +39,7 @@ function* ownTail(object: MemoryObject, sizeBytes: number): Steps {
   const offset = sizeBytes % PAGE_SIZE;
   if (object.source === undefined || offset === 0 || frame === 0) return;
   if (isReady(object, tail) || isZero(object, frame, offset)) return;
-  yield* ownPages(object, { first: tail, end: tail + 1, wholeFirst: 0, wholeEnd: 0 });
+  yield* ownAll(object, tail, tail + 1);
 }
 
 /**
@@ -55,7 +55,7 @@ export function* clearTail(object: MemoryObject, sizeBytes: number): Steps {
   yield* prefetchPages(object, page, page + 1);
   const frame = object.content(page);
   if (frame === 0 || isZero(object, frame, offset)) return;
-  yield* ownPages(object, { first: page, end: page + 1, wholeFirst: 0, wholeEnd: 0 });
+  yield* ownAll(object, page, page + 1);
   storeZeros(object, sizeBytes, (page + 1) * PAGE_SIZE);
 }
 

@@ -38,8 +38,6 @@ import { type MemoryObject, type ObjectKind, type ObjectObserver } from './memor
 import {
   clearBytes,
   copyPresent,
-  NOT_OWN,
-  ownRow,
   pageOf,
   readBytes,
   storeBytes,
@@ -52,8 +50,8 @@ import { slotFrame } from './page-slot.js';
 import { observeReach } from './observe.js';
 import { openView, type PageView } from './page-view.js';
 import type { ByteRange } from './pager.js';
-import { noneGranted, tryOwnPages } from './page-writes.js';
-import { type Empty, onPages, ownAll, pagesTo, type RangeSteps, syncPages } from './range-steps.js';
+import { noneGranted, NOT_OWN, ownAll, ownRow, tryOwnPages } from './page-writes.js';
+import { type Empty, onPages, pagesTo, type RangeSteps, syncPages } from './range-steps.js';
 import { resizeObject } from './resize.js';
 import { DUP, READ, requireRights, type Right, rightBits, type RightBits, WRITE } from './rights.js';
 import { runSteps, runStepsAtOnce, type Steps, refuseToWait } from './steps.js';
