@@ -5,7 +5,7 @@
  */
 import { type VirtAddr, virtAddr } from '../frame/index.js';
 import { type AddressSpace, copyIn, copyOut } from '../space/index.js';
-import type { FileOperations, Transfer, Wait } from './file.js';
+import { type FileOperations, type Transfer, type Wait, whenNotCopied, whenNotWritten } from './file.js';
 
 const NEWLINE = 0x0a;
 
@@ -68,7 +68,8 @@ export class Console implements FileOperations {
   read(space: AddressSpace, to: VirtAddr, count: number): Transfer {
     if (this.#inputBytes === 0) return this.#inputEnded ? 0 : { wait: this.inputChannel };
     const line = this.#peekLine(count);
-    if (copyOut(space, to, line) !== 'ok') return -1;
+    const copied = copyOut(space, to, line);
+    if (copied !== 'ok') return whenNotCopied(copied);
     this.#dropInput(line.length);
     return line.length;
   }
@@ -81,7 +82,8 @@ export class Console implements FileOperations {
   ): Transfer | (Wait & { progress: number }) {
     const room = this.#capacity - this.#outputBytes;
     const bytes = new Uint8Array(Math.min(count - done, room));
-    if (copyIn(space, virtAddr(from + done), bytes) !== 'ok') return done > 0 ? done : -1;
+    const copied = copyIn(space, virtAddr(from + done), bytes);
+    if (copied !== 'ok') return whenNotWritten(copied, done);
     if (bytes.length > 0) this.#output.push(bytes);
     this.#outputBytes += bytes.length;
     const progress = done + bytes.length;

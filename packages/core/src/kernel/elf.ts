@@ -10,6 +10,8 @@ import { IMAGE_END } from './memory-layout.js';
 export interface ElfSegment {
   readonly address: number;
   readonly memoryBytes: number;
+  /** Where its content begins in the file. */
+  readonly offset: number;
   /** The file's bytes for the segment's beginning; the rest of it is zeros. */
   readonly content: Uint8Array;
   readonly protection: Protection;
@@ -109,6 +111,7 @@ const readSegment = (
   return {
     address,
     memoryBytes,
+    offset,
     content: file.subarray(offset, offset + fileBytes),
     protection: PROTECTIONS[flags & (READ | WRITE | EXECUTE)]!,
   };

@@ -3,18 +3,31 @@
  * which is closed with its last reference.
  */
 import type { VirtAddr } from '../frame/index.js';
-import type { AddressSpace } from '../space/index.js';
+import type { AddressSpace, UserCopyResult } from '../space/index.js';
 
 /** The call has to wait: it is made again when something has happened to `channel`. */
 export interface Wait {
   readonly wait: Channel;
 }
 
-/** What a process waits for: the very object that will change. */
+/** What a process waits for: the very object that will change, or the promise of a pager's answer. */
 export type Channel = object;
+
+/** What becomes of a call whose copy to or from a process's memory was not made: it waits for a pager, or gives -1. */
+export const whenNotCopied = (result: Exclude<UserCopyResult, 'ok'> | 'ENAMETOOLONG'): Wait | -1 =>
+  typeof result === 'object' ? { wait: result.until } : -1;
 
 /** What read and write answer: a number of bytes, -1, or that the caller has to wait. */
 export type Transfer = number | Wait;
+
+/** As `whenNotCopied`, for a write of which earlier tries have moved something. */
+export const whenNotWritten = (
+  result: Exclude<UserCopyResult, 'ok'>,
+  done: number,
+): Transfer | (Wait & { progress: number }) => {
+  if (typeof result === 'object') return { wait: result.until, progress: done };
+  return done > 0 ? done : -1;
+};
 
 export interface FileOperations {
   /** Reads at most `count` (more than 0) bytes to an address of `space`. 0 is the end of the file. */

@@ -1,11 +1,20 @@
 /**
- * Makes a program's memory: what exec puts in place of the caller's (memory-layout.ts). The stack begins
- * with the arguments: their strings, then argv, which sp and a1 point to; a0 is argc.
+ * Makes a program's memory: what exec puts in place of the caller's (memory-layout.ts).
+ *
+ *      text and data    the pages of the program's object (programs.ts), private: the text stays shared, and the data
+ *                       until it is written
+ *      bss              anonymous; and the end of data's last page is cleared
+ *      guard            a page that grants nothing
+ *      stack            anonymous, one page
+ *
+ * The stack begins with the arguments: their strings, then argv, which sp and a1 point to; a0 is argc.
  */
 import { hex, OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
+import type { Access } from '../paging/index.js';
 import { type AddressSpace, copyOut, type VirtualMemory } from '../space/index.js';
 import { type ElfSegment, parseElf } from './elf.js';
 import { GUARD_AND_STACK_BYTES, roundUpToPage } from './memory-layout.js';
+import type { ProgramObject } from './programs.js';
 
 const STACK_ALIGNMENT = 16;
 const POINTER_BYTES = 8;
@@ -21,6 +30,13 @@ export interface ProgramImage {
   readonly breakAddress: number;
 }
 
+/** A program's file: its bytes, the object over them, and its name for people. */
+export interface ProgramFile {
+  readonly bytes: Uint8Array;
+  readonly object: ProgramObject;
+  readonly name: string;
+}
+
 /** Why there is no image: nothing is left of it then. */
 export interface ImageFailure {
   readonly kind: 'failure';
@@ -32,10 +48,10 @@ export interface ImageFailure {
 /** @param argv the arguments' bytes, without their zero bytes; the program's own name first. */
 export const loadImage = (
   virtualMemory: VirtualMemory,
-  file: Uint8Array,
+  program: ProgramFile,
   argv: readonly Uint8Array[],
 ): ProgramImage | ImageFailure => {
-  const elf = parseElf(file);
+  const elf = parseElf(program.bytes);
   if (elf.kind === 'problem') return failure('ENOEXEC', elf.problem);
   const last = elf.segments.at(-1)!;
   const imageEnd = roundUpToPage(last.address + last.memoryBytes);
@@ -46,8 +62,14 @@ export const loadImage = (
   let space: AddressSpace | undefined;
   try {
     space = virtualMemory.createSpace();
-    for (const segment of elf.segments) loadSegment(space, segment);
-    space.map({ at: virtAddr(stackTop - PAGE_SIZE), lengthBytes: PAGE_SIZE, protection: 'rw-' });
+    for (const segment of elf.segments) loadSegment(space, segment, program);
+    space.guard({ at: virtAddr(stackTop - GUARD_AND_STACK_BYTES), lengthBytes: PAGE_SIZE });
+    space.map({
+      at: virtAddr(stackTop - PAGE_SIZE),
+      lengthBytes: PAGE_SIZE,
+      protection: 'rw-',
+      name: 'stack',
+    });
     mustCopyOut(space, stackTop - stack.length, stack);
   } catch (error) {
     space?.close();
@@ -64,23 +86,66 @@ export const loadImage = (
   };
 };
 
-/** Maps a segment writable, fills it, then gives it the rights that it is to have. */
-const loadSegment = (
+/** Maps what the file has of a segment, and anonymous memory behind it. */
+const loadSegment = (space: AddressSpace, segment: ElfSegment, program: ProgramFile): void => {
+  const { address, memoryBytes, offset, content } = segment;
+  const start = address - (address % PAGE_SIZE);
+  const end = roundUpToPage(address + memoryBytes);
+  const isAligned = offset % PAGE_SIZE === address % PAGE_SIZE;
+  const fileEnd = isAligned && content.length > 0 ? roundUpToPage(address + content.length) : start;
+  if (fileEnd > start) mapFile(space, segment, program, start, fileEnd);
+  if (fileEnd === end) return;
+  const { protection } = segment;
+  const lengthBytes = end - fileEnd;
+  // What lies in the file elsewhere than in memory is copied.
+  const copied = isAligned ? undefined : content;
+  const at = virtAddr(fileEnd);
+  space.map({ at, lengthBytes, protection: copied === undefined ? protection : 'rw-', name: program.name });
+  if (copied === undefined) return;
+  mustCopyOut(space, address, copied);
+  space.protect(at, lengthBytes, protection);
+};
+
+/** Maps the pages of a file that a segment has. Where the segment goes on with zeros, those begin inside the last page. */
+const mapFile = (
   space: AddressSpace,
-  { address, memoryBytes, content, protection }: ElfSegment,
+  { address, memoryBytes, offset, content, protection }: ElfSegment,
+  { object, name }: ProgramFile,
+  start: number,
+  end: number,
 ): void => {
-  const start = virtAddr(address - (address % PAGE_SIZE));
-  const lengthBytes = roundUpToPage(address + memoryBytes) - start;
-  space.map({ at: start, lengthBytes, protection: 'rw-' });
-  mustCopyOut(space, address, content);
-  if (protection !== 'rw-') space.protect(start, lengthBytes, protection);
+  const at = virtAddr(start);
+  const lengthBytes = end - start;
+  const zeros = Math.min(end, address + memoryBytes) - (address + content.length);
+  space.map({
+    at,
+    lengthBytes,
+    protection: zeros > 0 ? 'rw-' : protection,
+    vmo: object,
+    offsetBytes: offset - (address % PAGE_SIZE),
+    eviction: 'refused',
+    name,
+  });
+  if (protection !== '---')
+    mustPrefault(space, start, lengthBytes, protection === '--x' ? 'execute' : 'read');
+  if (zeros === 0) return;
+  mustCopyOut(space, address + content.length, new Uint8Array(zeros));
+  space.protect(at, lengthBytes, protection);
+};
+
+/** A program that runs has all of its file in memory, so that it does not die for want of its own text. */
+const mustPrefault = (space: AddressSpace, at: number, lengthBytes: number, access: Access): void => {
+  const result = space.prefault(virtAddr(at), lengthBytes, access);
+  if (result?.kind === 'out-of-memory') throw new OutOfMemory(`loading ${lengthBytes} bytes at ${hex(at)}`);
+  // The loader has just mapped it, and the file's bytes are there.
+  if (result !== undefined) throw new Error(`loading ${lengthBytes} bytes at ${hex(at)}: ${result.kind}`);
 };
 
 const mustCopyOut = (space: AddressSpace, to: number, bytes: Uint8Array): void => {
   const result = copyOut(space, virtAddr(to), bytes);
   if (result === 'ENOMEM') throw new OutOfMemory(`loading ${bytes.length} bytes at ${hex(to)}`);
   // The loader has just mapped what it writes to.
-  if (result !== 'ok') throw new Error(`loading ${bytes.length} bytes at ${hex(to)}: ${result}`);
+  if (result !== 'ok') throw new Error(`loading ${bytes.length} bytes at ${hex(to)}: ${String(result)}`);
 };
 
 /**

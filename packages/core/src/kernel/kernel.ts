@@ -10,13 +10,16 @@
  */
 import { hex, HolsteinError, InvalidArgument, OutOfMemory } from '../frame/index.js';
 import { CONTEXT_BYTES, type Hart, MAX_BUDGET, type Stop } from '../hart/index.js';
-import type { Access } from '../paging/index.js';
-import { type FaultFailure, type ForkKind, formatMapping, type VirtualMemory } from '../space/index.js';
+import type { ForkKind, VirtualMemory } from '../space/index.js';
+import { auditProcesses } from './audit.js';
 import { Console } from './console.js';
+import { faultReason } from './fault-report.js';
 import { type Channel, FileTable, type OpenFile } from './file.js';
-import { type ImageFailure, loadImage, type ProgramImage } from './image.js';
+import { type ImageFailure, loadImage, type ProgramFile, type ProgramImage } from './image.js';
 import { checkLimits, type KernelLimits, XV6_LIMITS } from './limits.js';
-import { KILLED_STATUS, Process } from './process.js';
+import { PagerWaits } from './pager-waits.js';
+import { type FailedWait, KILLED_STATUS, Process } from './process.js';
+import { Programs } from './programs.js';
 import { A0, A1, REPLACED, SP, systemCall } from './system-calls.js';
 
 export interface KernelOptions {
@@ -41,10 +44,12 @@ export interface KernelOptions {
  *      running             there is more to do
  *      waiting-for-input   every process waits, one at least for console input
  *      waiting-for-output  every process waits, one at least for the host to take output
+ *      waiting-for-pager   every process waits, one at least for a memory object's pager
  *      stuck               every process waits for another: nothing will ever happen
  *      halted              process 1 has exited
  */
-export type KernelState = 'running' | 'waiting-for-input' | 'waiting-for-output' | 'stuck' | 'halted';
+export type KernelState =
+  'running' | 'waiting-for-input' | 'waiting-for-output' | 'waiting-for-pager' | 'stuck' | 'halted';
 
 /** What a system call and a page fault cost of a quantum, in instructions: about their time on the host. */
 const SYSTEM_CALL_COST = 200;
@@ -75,6 +80,8 @@ export class Kernel {
   #lastRun = 0;
   #time = 0;
   #instructions = 0;
+  readonly #programs: Programs;
+  readonly #pagerWaits = new PagerWaits((channel) => this.wake(channel));
 
   /** @throws HolsteinError EINVAL for a quantum, tick or limit that is not a whole number from 1 up. */
   constructor(options: KernelOptions) {
@@ -83,6 +90,7 @@ export class Kernel {
     checkLimits(this.limits);
     this.hart = options.hart;
     this.virtualMemory = options.virtualMemory;
+    this.#programs = new Programs(this.virtualMemory.objects);
     this.#quantum = positive('quantumInstructions', options.quantumInstructions ?? 100_000, MAX_BUDGET);
     this.#instructionsPerTick = positive(
       'instructionsPerTick',
@@ -101,6 +109,11 @@ export class Kernel {
   /** Instructions that processes have run. */
   get instructions(): number {
     return this.#instructions;
+  }
+
+  /** Settles when some pager that a process waits for has answered; undefined where none waits. */
+  get pagerAnswer(): Promise<void> | undefined {
+    return this.#pagerWaits.answer;
   }
 
   get processes(): ReadonlyMap<number, Process> {
@@ -132,14 +145,12 @@ export class Kernel {
     const encoder = new TextEncoder();
     const image = loadImage(
       this.virtualMemory,
-      file,
+      this.#programFile(file, path),
       argv.map((argument) => encoder.encode(argument)),
     );
     if (image.kind === 'failure') {
-      const code = image.code === 'E2BIG' ? 'EINVAL' : image.code;
-      throw code === 'ENOMEM'
-        ? new OutOfMemory(`${path} ${image.problem}`)
-        : new HolsteinError(code, `${path} ${image.problem}`);
+      this.#programs.close();
+      throw imageError(path, image);
     }
     const console = this.fileTable.open(this.console, { readable: true, writable: true });
     console.references = 3;
@@ -193,7 +204,7 @@ export class Kernel {
   exec(process: Process, path: string, argv: readonly Uint8Array[]): typeof REPLACED | -1 {
     const file = this.#options.findProgram(path);
     if (file === undefined) return -1;
-    const image: ProgramImage | ImageFailure = loadImage(this.virtualMemory, file, argv);
+    const image = loadImage(this.virtualMemory, this.#programFile(file, path), argv);
     if (image.kind === 'failure') {
       this.#options.log?.(`${process} cannot run ${path}: it ${image.problem}`);
       return -1;
@@ -271,29 +282,7 @@ export class Kernel {
 
   /** @returns a line for each thing about processes and files that is wrong. */
   audit(): string[] {
-    const problems: string[] = [];
-    const references = new Map<OpenFile, number>();
-    const spaces = new Set(this.virtualMemory.spaces);
-    for (const process of this.#processes.values()) {
-      for (const file of process.files) {
-        if (file !== undefined) references.set(file, (references.get(file) ?? 0) + 1);
-      }
-      const open = spaces.delete(process.space);
-      if (open === (process.state === 'zombie')) {
-        problems.push(`${process} is ${process.state}, and its address space is ${open ? 'open' : 'closed'}`);
-      }
-      if ((process.state === 'blocked') !== (process.channel !== undefined)) {
-        problems.push(`${process} is ${process.state}, and has ${process.channel ? 'a' : 'no'} channel`);
-      }
-    }
-    if (spaces.size > 0) problems.push(`${spaces.size} address spaces belong to no process`);
-    for (const file of new Set([...this.fileTable.files, ...references.keys()])) {
-      const found = references.get(file) ?? 0;
-      if (found !== file.references || !this.fileTable.files.has(file)) {
-        problems.push(`an open file counts ${file.references} references, ${found} descriptors were found`);
-      }
-    }
-    return problems;
+    return auditProcesses(this);
   }
 
   #runSlice(process: Process): void {
@@ -303,6 +292,10 @@ export class Kernel {
       if (process.killed) {
         this.exit(process, KILLED_STATUS);
         return;
+      }
+      if (process.failedWait !== undefined) {
+        this.#failWait(process, process.failedWait);
+        continue;
       }
       const stop = this.hart.run(left);
       const { retired, refills } = this.hart;
@@ -346,31 +339,42 @@ export class Kernel {
     if (result === REPLACED) {
       process.progress = undefined;
     } else if (typeof result === 'number') {
-      process.progress = undefined;
-      this.hart.registers[A0] = BigInt.asUintN(64, BigInt(result));
-      this.hart.pc += ECALL_BYTES;
+      this.#endCall(process, result);
     } else {
       // pc stays at the call: it is made again when the channel wakes.
       process.progress = result.progress ?? process.progress;
       process.channel = result.wait;
       process.state = 'blocked';
+      if (result.wait instanceof Promise) this.#pagerWaits.park(process, result.wait, 'system call');
     }
   }
 
+  #endCall(process: Process, result: number): void {
+    process.progress = undefined;
+    this.hart.registers[A0] = BigInt.asUintN(64, BigInt(result));
+    this.hart.pc += ECALL_BYTES;
+  }
+
   #pageFault(process: Process): void {
-    const { access, page, offset } = this.hart.fault;
+    const { access, page } = this.hart.fault;
     const outcome = process.space.handleFault(page, access);
     if (outcome.kind === 'resolved') return;
-    // Beyond 2^53 a double would round it.
-    const address = hex(BigInt(page) * 4096n + BigInt(offset));
-    const what = `${FAULT_VERBS[access]} ${address}`;
-    const mapping = process.space.mappings.find(page);
-    const reasons: Readonly<Record<FaultFailure['kind'], string>> = {
-      protection: `it ${what}, in ${mapping === undefined ? 'nothing' : formatMapping(mapping)}`,
-      unmapped: `it ${what}, where nothing is mapped`,
-      'out-of-memory': `out of memory when it ${what}`,
-    };
-    this.#killForFault(process, reasons[outcome.kind]);
+    if (outcome.kind === 'waiting') {
+      this.#pagerWaits.park(process, outcome.until, 'page fault');
+    } else {
+      this.#killForFault(process, faultReason(process.space, this.hart.fault, outcome));
+    }
+  }
+
+  /** What a process waited for a pager for has failed. */
+  #failWait(process: Process, { what, error }: FailedWait): void {
+    process.failedWait = undefined;
+    if (what === 'page fault') {
+      this.#killForFault(process, `a page that it used did not come: ${error.message}`);
+    } else {
+      // What a write has moved before counts.
+      this.#endCall(process, process.progress || -1);
+    }
   }
 
   #killForFault(process: Process, reason: string): void {
@@ -385,6 +389,7 @@ export class Kernel {
       if (process.state !== 'zombie') this.exit(process, KILLED_STATUS);
       this.forget(process);
     }
+    this.#programs.close();
   }
 
   #whenAllWait(): KernelState {
@@ -394,6 +399,8 @@ export class Kernel {
     if (console.outputBytes > 0 && waiting.some(({ channel }) => channel === console.outputChannel)) {
       return 'waiting-for-output';
     }
+    // Before time leaps: what a pager brings was asked for by now.
+    if (this.pagerAnswer !== undefined) return 'waiting-for-pager';
     if (deadlines.length > 0) {
       this.#time = Math.max(this.#time, Math.min(...deadlines) * this.#instructionsPerTick);
       return 'running';
@@ -458,6 +465,11 @@ export class Kernel {
     return process;
   }
 
+  #programFile(bytes: Uint8Array, path: string): ProgramFile {
+    const name = nameOf(path);
+    return { bytes, object: this.#programs.objectOf(bytes, name), name };
+  }
+
   #noFiles(): (OpenFile | undefined)[] {
     return Array.from({ length: this.limits.filesPerProcess }, () => undefined);
   }
@@ -473,10 +485,10 @@ const STOP_MESSAGES = {
   'misaligned-atomic': 'it made an atomic access that is not aligned',
 } as const;
 
-const FAULT_VERBS: Readonly<Record<Access, string>> = {
-  read: 'read',
-  write: 'wrote',
-  execute: 'jumped to',
+/** As an exception, for whoever spawns. */
+const imageError = (path: string, { code, problem }: ImageFailure): HolsteinError => {
+  if (code === 'ENOMEM') return new OutOfMemory(`${path} ${problem}`);
+  return new HolsteinError(code === 'E2BIG' ? 'EINVAL' : code, `${path} ${problem}`);
 };
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

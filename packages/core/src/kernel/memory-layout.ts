@@ -1,7 +1,7 @@
 /**
  * How a process's memory is laid out, as xv6 does it:
  *
- *      0 … image … | guard page, not mapped | stack, one page | heap, up to the break | … USER_END
+ *      0 … image … | guard page | stack, one page | heap, up to the break | … USER_END
  */
 import { PAGE_SIZE, pagesIn } from '../frame/index.js';
 import { MAXVA } from '../paging/index.js';

@@ -4,7 +4,7 @@
  */
 import { type VirtAddr, virtAddr } from '../frame/index.js';
 import { type AddressSpace, copyIn, copyOut } from '../space/index.js';
-import type { FileOperations, Transfer, Wait } from './file.js';
+import { type FileOperations, type Transfer, type Wait, whenNotCopied, whenNotWritten } from './file.js';
 
 export class Pipe {
   readonly #ring: Uint8Array;
@@ -49,7 +49,8 @@ export class Pipe {
     bytes.set(beforeEnd);
     bytes.set(this.#ring.subarray(0, bytes.length - beforeEnd.length), beforeEnd.length);
     // Only what has arrived is taken out.
-    if (copyOut(space, to, bytes) !== 'ok') return -1;
+    const copied = copyOut(space, to, bytes);
+    if (copied !== 'ok') return whenNotCopied(copied);
     this.#read += bytes.length;
     this.#wake(this);
     return bytes.length;
@@ -64,7 +65,8 @@ export class Pipe {
     if (!this.#readerOpen) return -1;
     const free = this.#ring.length - (this.#written - this.#read);
     const bytes = new Uint8Array(Math.min(count - done, free));
-    if (copyIn(space, virtAddr(from + done), bytes) !== 'ok') return done > 0 ? done : -1;
+    const copied = copyIn(space, virtAddr(from + done), bytes);
+    if (copied !== 'ok') return whenNotWritten(copied, done);
     const start = this.#written % this.#ring.length;
     const beforeEnd = bytes.subarray(0, this.#ring.length - start);
     this.#ring.set(beforeEnd, start);

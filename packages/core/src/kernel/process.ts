@@ -1,7 +1,7 @@
 /**
  * A process: an address space, registers, descriptors and a place in the tree of processes.
  *
- *      runnable → blocked       a system call has to wait for a channel
+ *      runnable → blocked       a system call has to wait for a channel, or a page fault for a pager
  *      blocked  → runnable      something happened to the channel, or the process was killed
  *      runnable → zombie        exit, a fault that kills, or kill; memory and files are gone
  *      zombie   → (forgotten)   its parent has waited for it
@@ -14,6 +14,12 @@ export type ProcessState = 'runnable' | 'blocked' | 'zombie';
 
 /** The exit status of a process that was killed or faulted. */
 export const KILLED_STATUS = -1;
+
+/** A wait for a pager that has failed, and what the process was about. */
+export interface FailedWait {
+  readonly what: 'page fault' | 'system call';
+  readonly error: Error;
+}
 
 export class Process {
   readonly pid: number;
@@ -34,6 +40,8 @@ export class Process {
   exitStatus = 0;
   /** While blocked: what for. */
   channel: Channel | undefined;
+  /** Where a pager that it waited for has failed: what it waited in. */
+  failedWait: FailedWait | undefined;
   /** While a system call is being retried: bytes that it has moved, or the tick that it sleeps until. */
   progress: number | undefined;
 

@@ -4,7 +4,7 @@
  */
 import { OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
 import { copyIn, copyInString, copyOut } from '../space/index.js';
-import type { OpenFile, Wait } from './file.js';
+import { type OpenFile, type Wait, whenNotCopied } from './file.js';
 import type { Kernel } from './kernel.js';
 import { roundUpToPage, USER_END } from './memory-layout.js';
 import { Pipe } from './pipe.js';
@@ -52,11 +52,9 @@ const wait: SystemCall = (kernel, process) => {
   const zombie = kernel.findZombie(process);
   if (zombie === 'none') return FAILED;
   if (zombie === 'all-alive') return { wait: process };
-  if (
-    statusAddress !== 0 &&
-    copyOut(process.space, virtAddr(statusAddress), ints(zombie.exitStatus)) !== 'ok'
-  ) {
-    return FAILED;
+  if (statusAddress !== 0) {
+    const copied = copyOut(process.space, virtAddr(statusAddress), ints(zombie.exitStatus));
+    if (copied !== 'ok') return whenNotCopied(copied);
   }
   kernel.forget(zombie);
   return zombie.pid;
@@ -73,10 +71,11 @@ const pipe: SystemCall = (kernel, process) => {
     return FAILED;
   }
   process.files[write] = kernel.fileTable.open(made.writer, { readable: false, writable: true });
-  if (copyOut(process.space, virtAddr(kernel.hart.registerAsNumber(A0)), ints(read, write)) !== 'ok') {
+  const copied = copyOut(process.space, virtAddr(kernel.hart.registerAsNumber(A0)), ints(read, write));
+  if (copied !== 'ok') {
     closeDescriptor(kernel, process, read);
     closeDescriptor(kernel, process, write);
-    return FAILED;
+    return whenNotCopied(copied);
   }
   return 0;
 };
@@ -106,27 +105,28 @@ const exec: SystemCall = (kernel, process) => {
     virtAddr(kernel.hart.registerAsNumber(A0)),
     kernel.limits.pathBytes,
   );
-  if (typeof path === 'string') return FAILED;
+  if (!(path instanceof Uint8Array)) return whenNotCopied(path);
   const argv = argumentsOf(kernel, process);
-  if (argv === undefined) return FAILED;
+  if (!Array.isArray(argv)) return argv;
   return kernel.exec(process, PATH_DECODER.decode(path), argv);
 };
 
 /** Copies exec's arguments in. They must fit the one page of the stack anyway. */
-const argumentsOf = (kernel: Kernel, { space }: Process): Uint8Array[] | undefined => {
+const argumentsOf = (kernel: Kernel, { space }: Process): Uint8Array[] | Wait | typeof FAILED => {
   const pointers = kernel.hart.registerAsNumber(A1);
   const argv: Uint8Array[] = [];
   const pointer = new Uint8Array(POINTER_BYTES);
   const view = new DataView(pointer.buffer);
   for (let index = 0; index < kernel.limits.arguments; index++) {
-    if (copyIn(space, virtAddr(pointers + index * POINTER_BYTES), pointer) !== 'ok') return undefined;
+    const copied = copyIn(space, virtAddr(pointers + index * POINTER_BYTES), pointer);
+    if (copied !== 'ok') return whenNotCopied(copied);
     const address = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
     if (address === 0) return argv;
     const argument = copyInString(space, virtAddr(address), PAGE_SIZE);
-    if (typeof argument === 'string') return undefined;
+    if (!(argument instanceof Uint8Array)) return whenNotCopied(argument);
     argv.push(argument);
   }
-  return undefined;
+  return FAILED;
 };
 
 const dup: SystemCall = (kernel, process) => {
@@ -149,7 +149,7 @@ const sbrk: SystemCall = (kernel, process) => {
   const newEnd = roundUpToPage(moved);
   if (newEnd > oldEnd) {
     const at = virtAddr(oldEnd);
-    space.map({ at, lengthBytes: newEnd - oldEnd, protection: 'rw-' });
+    space.map({ at, lengthBytes: newEnd - oldEnd, protection: 'rw-', name: 'heap' });
     try {
       space.commit(at, newEnd - oldEnd);
     } catch (error) {
@@ -178,7 +178,8 @@ const open: SystemCall = (kernel, process) => {
     virtAddr(kernel.hart.registerAsNumber(A0)),
     kernel.limits.pathBytes,
   );
-  if (typeof path === 'string' || !CONSOLE_PATHS.has(PATH_DECODER.decode(path))) return FAILED;
+  if (!(path instanceof Uint8Array)) return whenNotCopied(path);
+  if (!CONSOLE_PATHS.has(PATH_DECODER.decode(path))) return FAILED;
   const descriptor = process.freeDescriptor();
   if (descriptor === -1 || !kernel.fileTable.hasRoomFor(1)) return FAILED;
   const mode = kernel.hart.registerAsInt(A1);

@@ -166,7 +166,12 @@ export class Machine implements Disposable {
       if (turn.state === 'stuck') return 'stuck';
       const arrival =
         console.wantsInput && kernel.hasWaiterFor(console.inputChannel) ? pump?.ask() : undefined;
-      const wait = turn.state === 'waiting-for-input' ? arrival : this.#host.pause();
+      const wait =
+        turn.state === 'waiting-for-input'
+          ? arrival
+          : turn.state === 'waiting-for-pager'
+            ? kernel.pagerAnswer
+            : this.#host.pause();
       if ((await unlessAborted(wait, signal)) === 'aborted') return 'aborted';
       pump?.throwFailure();
     }

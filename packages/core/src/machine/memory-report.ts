@@ -60,9 +60,14 @@ const FAULT_LABELS: Readonly<Record<FaultName, string>> = {
   reused: 'made the last owner’s frame writable',
   'zero-filled': 'filled with zeros',
   'zero-mapped': 'mapped the zero frame',
+  mapped: 'mapped an object’s frame',
   present: 'nothing to do',
+  waiting: 'waited for a pager',
   protection: 'refused: protection',
   unmapped: 'refused: nothing mapped',
+  'beyond-end': 'refused: beyond the object’s end',
+  revoked: 'refused: revoked',
+  'pager-error': 'refused: the pager failed',
   'out-of-memory': 'refused: out of memory',
 };
 

@@ -7,16 +7,22 @@ export type { Undo } from './undo.js';
 export { CowExt, type CowOptions } from './cow-ext.js';
 export { PageCursor } from './cursor.js';
 export {
+  BEYOND_END,
   COPIED,
   type FaultFailure,
   type FaultOutcome,
+  MAPPED,
   OUT_OF_MEMORY,
+  type PagerFailure,
+  type PlainFailure,
   PRESENT,
   PROTECTION,
   type Resolution,
   type Resolved,
   REUSED,
+  REVOKED,
   UNMAPPED,
+  type Waiting,
   ZERO_FILLED,
   ZERO_MAPPED,
 } from './fault.js';

@@ -23,7 +23,17 @@ import {
 } from '../frame/index.js';
 import type { PageCursor } from './cursor.js';
 import type { PageTableEntry } from './page-table-entry.js';
-import { type Access, PTE_FLAGS, PTE_R, PTE_RIGHTS, PTE_SHARED, PTE_V, PTE_W, pteFrame } from './pte.js';
+import {
+  type Access,
+  PTE_COW,
+  PTE_FLAGS,
+  PTE_R,
+  PTE_RIGHTS,
+  PTE_SHARED,
+  PTE_V,
+  PTE_W,
+  pteFrame,
+} from './pte.js';
 import type { TlbBatch } from './tlb-batch.js';
 import type { Undo } from './undo.js';
 
@@ -182,7 +192,7 @@ const whyNoLeaf = (flags: number): string | undefined => {
   if (flags >>> 0 !== flags || flags > PTE_FLAGS) return 'only bits 9 to 0 are flags';
   if ((flags & PTE_RIGHTS) === 0) return 'R, W or X is wanting';
   if ((flags & (PTE_R | PTE_W)) === PTE_W) return 'W without R is reserved';
-  if ((flags & PTE_W) !== 0 && (flags & PTE_SHARED) !== 0) return 'what is shared has no W';
+  if ((flags & PTE_W) !== 0 && (flags & PTE_COW) !== 0) return 'what is copied on write has no W';
   if ((flags & PTE_SHARED) === PTE_SHARED) return 'a page is shared in the one way or the other';
   return undefined;
 };

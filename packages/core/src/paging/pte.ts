@@ -8,7 +8,11 @@
  *
  * Physical memory is under 4 GiB, so a frame number has 20 bits and the high word is zero. An entry with
  * V and none of R, W, X names the next table; all others with V are leaves. Bits 8 and 9 are the
- * specification's RSW field, which hardware ignores; seeds 000, 003 and 004 give them their meaning here.
+ * specification's RSW field, which hardware ignores; seeds 000, 003 and 004 give them their meaning here:
+ *
+ *      COW            writable and shared: a write copies, or finds out that nobody else is left
+ *      RO, no W       readonly and shared: never written by this entry
+ *      RO and W       shared and written in place, as memory that is shared on purpose: a fork leaves it so
  *
  * Bit 8 of an entry that names a table says that other trees may name it too: whatever lies below is read only until
  * this tree has a table of its own there, and a W in it counts as COW (shared-tables.ts).
@@ -33,7 +37,7 @@ export const PTE_A = 1 << 6;
 export const PTE_D = 1 << 7;
 /** Copy on write ("writable and shared", seed 000): copy the frame, or find it unshared, before W is set. */
 export const PTE_COW = 1 << 8;
-/** "Readonly and shared" (seed 000). */
+/** Shared for good, and never copied: "readonly and shared" (seed 000), or with W a shared mapping's. */
 export const PTE_READONLY_SHARED = 1 << 9;
 
 /** In an entry that names a table: other trees may have the table too. */
@@ -70,8 +74,9 @@ export const grants = (pte: number, access: Access): boolean => {
 /** The bits that an access sets in the entry that granted it. */
 export const usedBits = (access: Access): number => (access === 'write' ? PTE_A | PTE_D : PTE_A);
 
-/** What a leaf entry becomes on both sides when its frame is shared: what could be written is COW. */
-export const sharedPte = (pte: number): number => ((pte & PTE_W) === 0 ? pte : (pte & ~PTE_W) | PTE_COW);
+/** What a leaf entry becomes on both sides when its frame is shared: what could be written is COW, unless it is shared on purpose. */
+export const sharedPte = (pte: number): number =>
+  (pte & (PTE_W | PTE_READONLY_SHARED)) === PTE_W ? (pte & ~PTE_W) | PTE_COW : pte;
 
 const letters = 'VRWXUGADcs';
 

@@ -233,6 +233,29 @@ export const dropSharedTables = (
   return dropped;
 };
 
+/** Lets go of every table below one that holds nothing, as far as it has pages of `start … end - 1`. */
+export const dropEmptyTables = (
+  memory: PhysicalMemory,
+  { table, level, first }: PlacedTable,
+  start: number,
+  end: number,
+): void => {
+  if (level === 0) return;
+  const span = pagesAt(level);
+  const last = Math.min(Math.ceil((end - first) / span), ENTRIES);
+  for (let index = Math.max(Math.floor((start - first) / span), 0); index < last; index++) {
+    const word = (frameStart(table) + index * PTE_BYTES) >>> 2;
+    const pte = memory.words[word]!;
+    if (pte === 0 || isLeaf(pte)) continue;
+    const below = { table: pteFrame(pte), level: level - 1, first: first + index * span };
+    dropEmptyTables(memory, below, start, end);
+    if (entriesOf(memory, below.table) > 0) continue;
+    memory.words[word] = 0;
+    memory.words[(memory.metadata(table) + METADATA_ENTRIES) >>> 2]! -= 1;
+    memory.release(below.table);
+  }
+};
+
 const entriesOf = (memory: PhysicalMemory, table: FrameNumber): number =>
   memory.words[(memory.metadata(table) + METADATA_ENTRIES) >>> 2]!;
 

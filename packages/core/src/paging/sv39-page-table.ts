@@ -200,6 +200,47 @@ export class Sv39PageTable implements PageTable {
     return dropped;
   }
 
+  /**
+   * The first half of taking entries away from everybody who has them, as when a memory object loses pages: this table
+   * counts those that `picks` picks no more, and the TLB forgets them. All whose mappings show the same do so, before
+   * any of them goes on with `takeAway`. Needs no memory, and copies no table. Superpages are passed over.
+   * @param picks may be asked of an entry more than once.
+   */
+  disown(start: Vpn, end: Vpn, picks: (pte: number) => boolean): void {
+    using batch = this.batch();
+    for (const { page, pte } of this.#entriesIn(start, end)) {
+      if (!picks(pte)) continue;
+      this.#pagesMapped--;
+      batch.forget(page);
+    }
+    this.#tree.forgetFound();
+  }
+
+  /**
+   * The second half: empties the entries, in tables that others share too, and drops their references.
+   * @throws what the first destructor that failed threw, when all is done.
+   */
+  takeAway(start: Vpn, end: Vpn, picks: (pte: number) => boolean): void {
+    const first = new FirstError();
+    for (const { slot, pte } of this.#entriesIn(start, end)) {
+      if (!picks(pte)) continue;
+      moveShares(this.memory, pte, 0);
+      this.#tree.clear(slot);
+      releaseRun(this.memory, pte, 1, first);
+    }
+    this.#tree.dropEmpty(start, end);
+    first.rethrow();
+  }
+
+  /** The entries of single pages, as they stand in their tables, shared or not. */
+  *#entriesIn(start: Vpn, end: Vpn): Generator<{ page: Vpn; slot: PhysAddr; pte: number }> {
+    for (let page = this.nextMapped(start, end); page !== -1; page = this.nextMapped(page + 1, end)) {
+      if (this.#tree.level > 0) continue;
+      const slot = this.#tree.found;
+      yield { page: vpn(page), slot, pte: this.memory.words[slot >>> 2]! };
+    }
+  }
+
   nextMapped(start: number, end: number): number {
     return this.#tree.nextMapped(start, end);
   }

@@ -36,6 +36,7 @@ import { MAX_PAGES } from './page-table.js';
 import { makePte, PTE_BYTES, PTE_V, pteFrame } from './pte.js';
 import { ENTRIES, isLeaf, type Level, LEVEL_BITS, pagesAt, ROOT_LEVEL } from './sv39-format.js';
 import {
+  dropEmptyTables,
   dropSharedTables,
   dropTable,
   isSharedTable,
@@ -203,6 +204,18 @@ export class Sv39Tree {
       end,
       visit,
     );
+  }
+
+  /** Forgets which table was found last: others who share it may free it. */
+  forgetFound(): void {
+    this.#region = -1;
+  }
+
+  /** Lets go of tables with pages of `start … end - 1` that hold nothing, as they may when others have emptied them. */
+  dropEmpty(start: number, end: number): void {
+    if (this.root === NO_FRAME) return;
+    this.#region = -1;
+    dropEmptyTables(this.memory, { table: this.root, level: ROOT_LEVEL, first: 0 }, start, end);
   }
 
   #knowRegion(page: Vpn, table: FrameNumber, isShared: boolean): void {

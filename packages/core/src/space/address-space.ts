@@ -2,11 +2,14 @@
  * An address space: a page table and the mappings that say what it may hold.
  *
  * It owns its table, and through it a reference to every frame mapped. Pages come into being when they
- * are first touched: a read maps the shared zero frame, a write a frame of zeros. A fork shares frames
- * copy on write; the first write to a shared page copies it, unless the writer is its only owner.
+ * are first touched (resolve.ts). A fork shares what there is copy on write; the first write to a shared page copies
+ * it, unless the writer is its only owner.
  *
- * A page of a writable mapping has either W (the frame is this space's alone) or COW (find out at the
- * next write); a page of any other mapping has neither. Seeds 003 and 004, without their defects.
+ *      in a mapping that is          a page that may be written has                      any other has
+ *      private                       W (the frame is the space's alone) or COW           neither
+ *      shared                        RO and W, or RO (find the object's page out first)  RO
+ *
+ * (RO is bit 9 of an entry, paging/pte.ts.) Seeds 003 and 004, without their defects.
  */
 import {
   type FrameNumber,
@@ -15,42 +18,44 @@ import {
   InvalidArgument,
   NO_FRAME,
   OutOfMemory,
-  PAGE_SIZE,
   type PhysicalMemory,
   Usage,
   type VirtAddr,
   type Vpn,
-  vpn,
-  vpnOf,
 } from '../frame/index.js';
 import {
   type Access,
   CowExt,
   type FaultFailure,
   type FaultOutcome,
-  mapOwned,
-  MAX_PAGES,
-  MAXVA,
-  OUT_OF_MEMORY,
-  PROTECTION,
-  PTE_A,
+  FirstError,
   PTE_COW,
-  PTE_D,
   PTE_READONLY_SHARED,
   PTE_RIGHTS,
   PTE_U,
   PTE_W,
   pteFrame,
-  REQUIRED_BITS,
   Sv39PageTable,
   type Undo,
-  UNMAPPED,
-  ZERO_FILLED,
-  ZERO_MAPPED,
+  type Waiting,
 } from '../paging/index.js';
+import { type Backing, isObjects } from './backing.js';
 import { faultName } from './fault.js';
 import { forkEagerly, forkPages, forkTables } from './fork.js';
-import { formatRange, type Mapping, MappingList, type Protection, rightsOf } from './mapping.js';
+import { checkOnFork, mapInto, type MapOptions } from './map.js';
+import { MappingList } from './mapping-list.js';
+import {
+  allows,
+  formatMapping,
+  formatRange,
+  type Mapping,
+  type OnFork,
+  type Protection,
+  rightsOf,
+} from './mapping.js';
+import { pageRange } from './page-range.js';
+import { remapIn, type RemapOptions } from './remap.js';
+import { mapUsed, resolveFault } from './resolve.js';
 import type { VirtualMemory } from './virtual-memory.js';
 
 /** How `fork` gives the child its memory: sharing page tables, page by page copy on write, or all copied at once. */
@@ -62,29 +67,28 @@ const FORKS: Readonly<Record<ForkKind, (parent: AddressSpace, child: AddressSpac
   eager: forkEagerly,
 };
 
-export interface MapOptions {
-  /** Where: a multiple of 4096. */
-  readonly at: VirtAddr;
-  /** How much: a positive multiple of 4096 that ends at or below MAXVA. */
-  readonly lengthBytes: number;
-  readonly protection: Protection;
-}
+/** Frames that a change of mappings may want: tables that are copied at either edge of a range. */
+const FRAMES_WANTED = 8;
 
 export class AddressSpace implements Disposable {
   readonly virtualMemory: VirtualMemory;
   readonly memory: PhysicalMemory;
   readonly table: Sv39PageTable;
+  /** Counts from 1 over all spaces of the virtual memory: no two ever have the same. */
+  readonly id: number;
   /** What shares this table's pages in a fork, and copies them when they are written. @internal */
   readonly copyOnWrite: CowExt<Sv39PageTable>;
-  #mappings = new MappingList();
-  /** Pages that are mapped to the zero frame. */
-  #zeroPages = 0;
+  /** For the layer's own use. @internal */
+  list = new MappingList();
+  /** Pages whose frame is not the space's own: the zero frame, or a memory object's. For the layer's own use. @internal */
+  borrowed = { zeros: 0, ofObjects: 0 };
   readonly #closed: (space: AddressSpace) => void;
 
   /** Use `VirtualMemory.createSpace`. @internal */
-  constructor(virtualMemory: VirtualMemory, closed: (space: AddressSpace) => void) {
+  constructor(virtualMemory: VirtualMemory, id: number, closed: (space: AddressSpace) => void) {
     this.virtualMemory = virtualMemory;
     this.memory = virtualMemory.memory;
+    this.id = id;
     this.table = new Sv39PageTable(this.memory, virtualMemory.tlb, { updates: virtualMemory.updates });
     // The virtual memory holds a reference to the zero frame, so nobody is ever its only owner.
     this.copyOnWrite = new CowExt(this.table, { zeroFrame: virtualMemory.zeroFrame });
@@ -92,75 +96,124 @@ export class AddressSpace implements Disposable {
   }
 
   get mappings(): Iterable<Mapping> & Pick<MappingList, 'find' | 'covers'> {
-    return this.#mappings;
-  }
-
-  /**
-   * Maps anonymous private memory: zeros, until written.
-   * @throws InvalidArgument for a range that is not whole pages below MAXVA, or a space that is closed;
-   *   HolsteinError EEXIST where it overlaps a mapping.
-   */
-  map(options: MapOptions): void {
-    const [start, end] = pageRange(options.at, options.lengthBytes);
-    if (this.table.root === NO_FRAME)
-      throw new InvalidArgument(`mapping ${hex(options.at)}: the space is closed`);
-    this.#mappings.add(start, end, options.protection);
+    return this.list;
   }
 
   /** Pages that have a frame, shared or not, other than the zero frame. */
   get residentFrames(): number {
-    return this.table.pagesMapped - this.#zeroPages;
+    return this.table.pagesMapped - this.borrowed.zeros;
+  }
+
+  /** Of these, the pages whose frame is no memory object's: what an eager fork copies. */
+  get ownFrames(): number {
+    return this.residentFrames - this.borrowed.ofObjects;
+  }
+
+  // ------------------------------------------------------------------ mappings
+
+  /**
+   * Maps anonymous memory, or a memory object. It takes frames as it is touched.
+   * @returns where it begins.
+   * @throws InvalidArgument for a range that is not whole pages below MAXVA, options that do not go together, or a space
+   *   that is closed; HolsteinError EEXIST where it overlaps a mapping; EACCES where the capability lacks a right; EBADF,
+   *   ESTALE where it is not open; ENOMEM where there is no room; OutOfMemory as `unmap`. Nothing has changed then.
+   */
+  map(options: MapOptions): VirtAddr {
+    this.#checkOpen('map');
+    return mapInto(this, options);
+  }
+
+  /** A range that nothing can be done with but unmapping it: whoever runs into it faults. @throws as `map` */
+  guard(options: Pick<MapOptions, 'at' | 'near' | 'lengthBytes' | 'overlap'>): VirtAddr {
+    return this.map({ ...options, protection: '---', ceiling: '---', name: 'guard' });
   }
 
   /**
    * Unmaps a range, and drops its pages. What of it is not mapped is passed over.
-   * @throws InvalidArgument; OutOfMemory where a superpage on the range's edge can't be split, and then
-   *   nothing has changed.
+   * @throws InvalidArgument; OutOfMemory where a superpage, or a table that forks share, on the range's edge can't be
+   *   split. Nothing has changed then.
    */
   unmap(at: VirtAddr, lengthBytes: number): void {
     const [start, end] = pageRange(at, lengthBytes);
-    // The one step that may want memory.
-    this.table.isolate(start, end);
-    this.#mappings.remove(start, end);
-    this.#zeroPages -= this.#zeroPagesIn(start, end);
-    this.table.cursor(start, end).unmap();
+    this.put(start, end, []);
   }
 
   /**
    * Changes what a range grants. A page that becomes writable is written in place or copied as its count
    * says, at its next write.
-   * @throws InvalidArgument; HolsteinError ENOMEM where part of the range is not mapped, and OutOfMemory
-   *   (ENOMEM as well) where a superpage on its edge can't be split. Nothing has changed then.
+   * @throws InvalidArgument; HolsteinError ENOMEM where part of the range is not mapped, EACCES where it is more than a
+   *   mapping's ceiling, and OutOfMemory (ENOMEM as well) as `unmap`. Nothing has changed then.
    */
   protect(at: VirtAddr, lengthBytes: number, protection: Protection): void {
     const [start, end] = pageRange(at, lengthBytes);
-    const mappings = this.#mappings.clone();
-    mappings.protect(start, end, protection);
     const rights = rightsOf(protection);
-    this.table.cursor(start, end).protect((flags) => {
-      const kept = flags & ~(PTE_RIGHTS | PTE_U | PTE_COW);
-      return kept | (rights & ~PTE_W) | ((rights & PTE_W) === 0 ? 0 : writeMark(flags));
+    this.#checkMapped(start, end, 'protect');
+    for (const mapping of this.list.overlapping(start, end)) {
+      if (allows(mapping.ceiling, protection)) continue;
+      throw new HolsteinError(
+        'EACCES',
+        `${formatMapping(mapping)} cannot be made ${protection}: its ceiling is ${mapping.ceiling}`,
+      );
+    }
+    this.change(() => {
+      this.table.cursor(start, end).protect((flags) => protectedFlags(flags, rights));
     });
-    this.#mappings = mappings;
+    this.list.change(start, end, { protection, rights });
   }
 
   /**
-   * Gives every untouched page of a mapped range a frame of its own now, rather than at its first touch.
-   * Pages that have a frame keep it, shared or not.
+   * Moves, grows or shrinks a range of mappings. Pages move with their frames: nothing is copied.
+   * @returns where it begins now.
+   * @throws InvalidArgument; HolsteinError ENOMEM where part of the range is not mapped, or no place is to be had; EEXIST
+   *   where there is something already; OutOfMemory. Nothing has changed then.
+   */
+  remap(options: RemapOptions): VirtAddr {
+    return remapIn(this, options);
+  }
+
+  /** Says what the child of a fork has of a range. @throws InvalidArgument; HolsteinError ENOMEM where it is not all mapped. */
+  onFork(at: VirtAddr, lengthBytes: number, onFork: OnFork): void {
+    const [start, end] = pageRange(at, lengthBytes);
+    if (!['inherit', 'omit', 'wipe'].includes(onFork)) {
+      throw new InvalidArgument(`onFork '${String(onFork)}': give inherit, omit or wipe`);
+    }
+    this.#checkMapped(start, end, 'change');
+    for (const part of this.list.partsIn(start, end)) {
+      checkOnFork(onFork, part.backing === undefined, part.start, part.end);
+    }
+    this.list.change(start, end, { onFork });
+  }
+
+  // ------------------------------------------------------------------ pages
+
+  /**
+   * Gives every untouched page of a range of private anonymous memory a frame of its own now, rather than at its first
+   * touch. Pages that have a frame keep it, shared or not.
    * @throws InvalidArgument; OutOfMemory, and then nothing has changed; HolsteinError ENOMEM where it is
-   *   not all mapped.
+   *   not all mapped; ENOTSUP where part of it shows an object, which has its own `commit`.
    */
   commit(at: VirtAddr, lengthBytes: number): void {
     const [start, end] = pageRange(at, lengthBytes);
-    if (!this.#mappings.covers(start, end)) {
-      throw new HolsteinError('ENOMEM', `cannot commit ${formatRange(start, end)}: not all of it is mapped`);
+    this.#checkMapped(start, end, 'commit');
+    for (const mapping of this.list.overlapping(start, end)) {
+      if (mapping.backing === undefined) continue;
+      throw new HolsteinError(
+        'ENOTSUP',
+        `${formatMapping(mapping)} shows an object: commit that, or prefault this`,
+      );
     }
     const missing = end - start;
+    if (missing > this.memory.freeFrames + this.#pagesMapped(start, end))
+      this.virtualMemory.objects.makeRoom(missing);
     if (missing > this.memory.freeFrames + this.#pagesMapped(start, end)) {
       throw new OutOfMemory(
         `${missing} pages at ${hex(at)} want more than ${this.memory.freeFrames} free frames`,
       );
     }
+    this.change(() => this.#commitPages(start, end), missing);
+  }
+
+  #commitPages(start: Vpn, end: Vpn): void {
     const committed: Vpn[] = [];
     const shareAgain: Undo[] = [];
     try {
@@ -168,7 +221,8 @@ export class AddressSpace implements Disposable {
         if (this.table.entry(page) !== 0) continue;
         const undo = this.table.own(page);
         if (undo !== undefined) shareAgain.push(undo);
-        this.#mapZeros(page, this.#mappings.find(page)!);
+        const frame = this.memory.allocate(Usage.Frame, { content: 'zeros' });
+        mapUsed(this, page, frame, this.list.find(page)!.rights);
         committed.push(page);
       }
     } catch (error) {
@@ -179,37 +233,74 @@ export class AddressSpace implements Disposable {
   }
 
   /**
+   * Makes the pages of a range ready for an access, as if each were accessed so, one after the other.
+   * @returns what became of the first that is not ready; undefined where all are. @throws InvalidArgument
+   */
+  prefault(at: VirtAddr, lengthBytes: number, access: Access): FaultFailure | Waiting | undefined {
+    const [start, end] = pageRange(at, lengthBytes);
+    for (let page = start; page < end; page++) {
+      const reached = this.reach(page, access);
+      if (typeof reached === 'object') return reached;
+    }
+    return undefined;
+  }
+
+  /**
+   * Drops what the space has of a range: anonymous private memory is zeros again, a private mapping shows its object's
+   * pages again, and a shared one loses nothing.
+   * @throws as `protect`, but for EACCES.
+   */
+  dontNeed(at: VirtAddr, lengthBytes: number): void {
+    const [start, end] = pageRange(at, lengthBytes);
+    this.#checkMapped(start, end, 'drop');
+    this.change(() => {
+      this.table.isolate(start, end);
+      this.dropPages(start, end);
+    });
+  }
+
+  /**
    * Resolves a page fault, or says why it can't be. The one way by which pages come into being or become
    * writable: for the hart, and for the kernel's copies alike.
    */
   handleFault(page: Vpn, access: Access): FaultOutcome {
-    const outcome = this.#resolve(page, access);
+    const outcome = resolveFault(this, page, access);
     this.virtualMemory.counters.faults[faultName(outcome)]++;
     return outcome;
   }
 
   /**
    * The frame of a page that user mode may access so, its fault resolved where that was needed. The frame
-   * may be used until the next change of the space; for a write it is this space's alone.
+   * may be used until the next change of the space, or of an object that it maps; for a write it is this space's alone,
+   * or the object's that is shared.
    */
-  reach(page: Vpn, access: Access): FrameNumber | FaultFailure {
+  reach(page: Vpn, access: Access): FrameNumber | FaultFailure | Waiting {
     const frame = this.table.translate(page, access);
     if (frame !== NO_FRAME) return frame;
     const outcome = this.handleFault(page, access);
     return outcome.kind === 'resolved' ? this.table.translate(page, access) : outcome;
   }
 
+  // ------------------------------------------------------------------ life
+
   /**
-   * A child with the same mappings and, as far as anyone can see, a copy of all memory. It is the
+   * A child with the same mappings and, as far as anyone can see, a copy of all private memory. It is the
    * caller's to close.
    * @throws OutOfMemory, and then this space is as it was and no frame is lost.
    */
   fork(kind: ForkKind = 'tables'): AddressSpace {
+    if (!Object.hasOwn(FORKS, kind))
+      throw new InvalidArgument(`fork '${String(kind)}': give tables, pages or eager`);
     const child = this.virtualMemory.createSpace();
-    child.#mappings = this.#mappings.clone();
     try {
-      FORKS[kind](this, child);
-      child.#zeroPages = this.#zeroPages;
+      this.change(() => {
+        child.list = this.list.clone();
+        for (const backing of child.list.backings) backing.spaces.add(child);
+        FORKS[kind](this, child);
+        child.borrowed = { ...this.borrowed };
+        // The parent has them still.
+        for (const backing of child.#dropUninherited()) backing.spaces.delete(child);
+      });
     } catch (error) {
       child.close();
       throw error;
@@ -223,65 +314,110 @@ export class AddressSpace implements Disposable {
    * @throws what the first destructor that failed threw; the space is closed all the same.
    */
   close(): void {
-    this.#mappings = new MappingList();
-    this.#zeroPages = 0;
+    const { list } = this;
+    this.list = new MappingList();
+    this.borrowed = { zeros: 0, ofObjects: 0 };
     this.#closed(this);
-    this.table.close();
+    const first = new FirstError();
+    try {
+      this.table.close();
+    } catch (error) {
+      first.note(error);
+    }
+    this.leave(list.backings, first);
+    first.rethrow();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #resolve(page: Vpn, access: Access): FaultOutcome {
-    const mapping = page < MAX_PAGES ? this.#mappings.find(page) : undefined;
-    if (mapping === undefined) return UNMAPPED;
-    const required = REQUIRED_BITS[access] & (PTE_RIGHTS | PTE_U);
-    if ((mapping.rights & required) !== required) return PROTECTION;
-    const pte = this.table.entry(page);
+  // ------------------------------------------------------------------ for the layer's own use
+
+  /**
+   * Puts mappings in the place of all that lies in a range, whose pages are dropped.
+   * @throws OutOfMemory, and nothing has changed then. @internal
+   */
+  put(start: Vpn, end: Vpn, mappings: readonly Mapping[]): void {
+    const first = new FirstError();
+    const unused = this.change(() => {
+      // The one step that may want memory.
+      this.table.isolate(start, end);
+      const left = this.list.replace(start, end, mappings);
+      this.enter(mappings);
+      try {
+        this.dropPages(start, end);
+      } catch (error) {
+        first.note(error);
+      }
+      return left;
+    });
+    this.leave(unused, first);
+    first.rethrow();
+  }
+
+  /** Runs a change of entries, while nothing is evicted. @param frames as many as can be of those are made free. @internal */
+  change<Result>(work: () => Result, frames = FRAMES_WANTED): Result {
+    const { objects } = this.virtualMemory;
+    objects.pauseEviction(frames);
     try {
-      if (pte === 0) {
-        if (access === 'write') this.#mapZeros(page, mapping);
-        else this.#mapZeroFrame(page, mapping);
-        return access === 'write' ? ZERO_FILLED : ZERO_MAPPED;
-      }
-      // An entry grants what its mapping does, but for the right to write (audit.ts).
-      if (access !== 'write' && (pte & required) !== required) {
-        throw new Error(`page ${hex(page)} grants less than its mapping`);
-      }
-      const outcome = this.copyOnWrite.handlePageFault(page, access);
-      if (outcome === ZERO_FILLED) this.#zeroPages--;
-      return outcome;
-    } catch (error) {
-      if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
-      throw error;
+      return work();
+    } finally {
+      objects.resumeEviction();
     }
   }
 
-  #mapZeros(page: Vpn, mapping: Mapping): void {
-    const frame = this.memory.allocate(Usage.Frame, { content: 'zeros' });
-    this.#mapUsed(page, frame, mapping.rights);
-  }
-
-  #mapZeroFrame(page: Vpn, mapping: Mapping): void {
-    this.memory.retain(this.virtualMemory.zeroFrame);
-    const mark = (mapping.rights & PTE_W) === 0 ? 0 : PTE_COW;
-    this.#mapUsed(page, this.virtualMemory.zeroFrame, (mapping.rights & ~PTE_W) | mark);
-    this.#zeroPages++;
-  }
-
-  /** Maps a page that is about to be used, so that the access does not fault once more for want of A or D. */
-  #mapUsed(page: Vpn, frame: FrameNumber, flags: number): void {
-    mapOwned(this.table, page, frame, flags | PTE_A | ((flags & PTE_W) === 0 ? 0 : PTE_D));
-  }
-
-  #zeroPagesIn(start: Vpn, end: Vpn): number {
-    if (this.#zeroPages === 0) return 0;
-    let pages = 0;
-    for (const page of this.table.mappedPages(start, end)) {
-      if (pteFrame(this.table.entry(page)) === this.virtualMemory.zeroFrame) pages++;
+  /** Drops the pages of a range on whose edges no table is shared. @internal */
+  dropPages(start: Vpn, end: Vpn): void {
+    if (this.borrowed.zeros + this.borrowed.ofObjects > 0) {
+      for (const page of this.table.mappedPages(start, end)) this.countBorrowed(this.table.entry(page), -1);
     }
-    return pages;
+    this.table.cursor(start, end).unmap();
+  }
+
+  /** Counts an entry that is made, or about to be taken away, where its frame is not the space's own. @internal */
+  countBorrowed(pte: number, change: 1 | -1): void {
+    if (pteFrame(pte) === this.virtualMemory.zeroFrame) this.borrowed.zeros += change;
+    else if (isObjects(this, pteFrame(pte))) this.borrowed.ofObjects += change;
+  }
+
+  /** Tells the backings of mappings that the space has them. @internal */
+  enter(mappings: Iterable<Mapping>): void {
+    for (const { backing } of mappings) backing?.spaces.add(this);
+  }
+
+  /** Lets go of backings that no mapping has any more. `first` notes what is thrown. @internal */
+  leave(backings: Iterable<Backing>, first: FirstError): void {
+    for (const backing of backings) {
+      backing.spaces.delete(this);
+      if (backing.spaces.size > 0) continue;
+      try {
+        backing.close();
+      } catch (error) {
+        first.note(error);
+      }
+    }
+  }
+
+  /** Takes what the child of a fork is not to have from it. @returns backings that it has no mapping of any more. */
+  #dropUninherited(): Backing[] {
+    const unused: Backing[] = [];
+    for (const { start, end, onFork } of [...this.list]) {
+      if (onFork === 'inherit') continue;
+      this.table.isolate(start, end);
+      if (onFork === 'omit') unused.push(...this.list.remove(start, end));
+      this.dropPages(start, end);
+    }
+    return unused;
+  }
+
+  #checkOpen(what: string): void {
+    if (this.table.root === NO_FRAME) throw new InvalidArgument(`cannot ${what}: the space is closed`);
+  }
+
+  #checkMapped(start: Vpn, end: Vpn, what: string): void {
+    if (this.list.covers(start, end)) return;
+    throw new HolsteinError('ENOMEM', `cannot ${what} ${formatRange(start, end)}: not all of it is mapped`);
   }
 
   #pagesMapped(start: Vpn, end: Vpn): number {
@@ -291,24 +427,11 @@ export class AddressSpace implements Disposable {
   }
 }
 
-/** What of W, COW or neither a page has in a mapping that may be written. One that is readonly-shared is never written. */
-const writeMark = (flags: number): number => {
-  if ((flags & PTE_READONLY_SHARED) !== 0) return 0;
-  return (flags & PTE_W) === 0 ? PTE_COW : PTE_W;
-};
-
-/** A byte range as pages: first, and one past the last. */
-const pageRange = (at: VirtAddr, lengthBytes: number): readonly [start: Vpn, end: Vpn] => {
-  const whole = Number.isSafeInteger(at) && Number.isSafeInteger(lengthBytes);
-  if (!whole || at < 0 || lengthBytes <= 0 || at % PAGE_SIZE !== 0 || lengthBytes % PAGE_SIZE !== 0) {
-    throw new InvalidArgument(
-      `range of ${lengthBytes} bytes at ${at}: both must be multiples of ${PAGE_SIZE}, the length positive`,
-    );
-  }
-  if (at + lengthBytes > MAXVA) {
-    throw new InvalidArgument(
-      `range of ${lengthBytes} bytes at ${hex(at)} ends beyond MAXVA (${hex(MAXVA)})`,
-    );
-  }
-  return [vpnOf(at), vpn((at + lengthBytes) / PAGE_SIZE)];
+/** The flags of an entry whose mapping has other rights from now on. */
+const protectedFlags = (flags: number, rights: number): number => {
+  const kept = flags & ~(PTE_RIGHTS | PTE_U | PTE_COW);
+  const writable = (rights & PTE_W) !== 0;
+  // What is shared finds out at the next write whether it may, and so does what has no W.
+  if ((flags & PTE_READONLY_SHARED) !== 0 || !writable) return kept | (rights & ~PTE_W);
+  return kept | (rights & ~PTE_W) | ((flags & PTE_W) === 0 ? PTE_COW : PTE_W);
 };

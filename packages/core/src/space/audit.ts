@@ -32,6 +32,8 @@ import {
   staleLines,
 } from '../paging/index.js';
 import type { AddressSpace } from './address-space.js';
+import { type Backing, isObjects } from './backing.js';
+import type { Mapping } from './mapping.js';
 
 /** What the frames should count, recounted: an item for each frame. */
 export class ExpectedCounts {
@@ -95,16 +97,26 @@ export const auditSpace = (space: AddressSpace, expected: ExpectedCounts): strin
     }
   }
   let resident = 0;
+  let own = 0;
   for (const page of table.mappedPages(vpn(0), vpn(MAX_PAGES))) {
     const pte = table.entry(page);
     const frame = pteFrame(pte);
-    if (frame !== space.virtualMemory.zeroFrame) resident++;
+    if (frame !== space.virtualMemory.zeroFrame) {
+      resident++;
+      if (!isObjects(space, frame)) own++;
+    }
     const what = `page ${hex(pageStart(page))} (${formatPte(pte)})`;
     usageShouldBe(frame, what, Usage.Frame, Usage.Kernel);
     problems.push(...auditEntry(space, page, pte).map((problem) => `${what}: ${problem}`));
   }
-  if (resident !== space.residentFrames) {
-    problems.push(`a space counts ${space.residentFrames} resident frames, ${resident} were found`);
+  if (resident !== space.residentFrames || own !== space.ownFrames) {
+    problems.push(
+      `a space counts ${space.residentFrames} resident frames and ${space.ownFrames} of its own, ${resident} and ${own} were found`,
+    );
+  }
+  for (const backing of space.list.backings) {
+    if (!backing.spaces.has(space))
+      problems.push(`${backing.object.name} does not know of a space that maps it`);
   }
   problems.push(...staleLines(table));
   return problems;
@@ -120,16 +132,62 @@ const auditEntry = (space: AddressSpace, page: Vpn, pte: number): string[] => {
   if ((granted & ~mapping.rights) !== 0)
     problems.push(`grants more than its mapping (${mapping.protection})`);
   if ((mapping.rights & ~granted & ~PTE_W) !== 0) problems.push(`grants less than its mapping allows`);
-  const writable = (mapping.rights & PTE_W) !== 0;
+  const byMapping =
+    mapping.sharing === 'shared'
+      ? auditShared(space, page, pte, mapping)
+      : auditPrivate(space, page, pte, mapping);
+  return [...problems, ...byMapping];
+};
+
+const auditPrivate = (
+  space: AddressSpace,
+  page: Vpn,
+  pte: number,
+  { rights, backing }: Mapping,
+): string[] => {
+  const problems: string[] = [];
+  const writable = (rights & PTE_W) !== 0;
   const copyOnWrite = (pte & PTE_COW) !== 0;
   const written = (pte & PTE_W) !== 0;
   if (written && space.memory.count(pteFrame(pte)) !== 1)
     problems.push('is writable, and its frame is shared');
   if (written && copyOnWrite) problems.push('has both W and COW');
+  if (written && (pte & PTE_READONLY_SHARED) !== 0) problems.push('is shared for good in a private mapping');
   if (writable && (pte & (PTE_W | PTE_SHARED)) === 0)
     problems.push('is neither writable nor shared in a writable mapping');
   if (!writable && copyOnWrite) problems.push('is COW in a mapping that is not writable');
+  if (isObjects(space, pteFrame(pte))) {
+    if (backing === undefined) problems.push('names the frame of an object in anonymous memory');
+    else problems.push(...auditObjectPage(page, pte, backing));
+  }
   return problems;
+};
+
+const auditShared = (space: AddressSpace, page: Vpn, pte: number, { backing }: Mapping): string[] => {
+  const problems: string[] = [];
+  if ((pte & PTE_SHARED) !== PTE_READONLY_SHARED) problems.push('is not shared for good in a shared mapping');
+  if ((pte & PTE_W) !== 0 && !backing!.object.isReady(backing!.objectPage(page), 'write')) {
+    problems.push('is writable, and its object has not made it its own');
+  }
+  if (pteFrame(pte) === space.virtualMemory.zeroFrame) {
+    if (backing!.object.presentFrame(backing!.objectPage(page)) !== 0)
+      problems.push('is zeros, and its object has a frame');
+  } else {
+    problems.push(...auditObjectPage(page, pte, backing!));
+  }
+  return problems;
+};
+
+/** An entry that names an object's frame names that of the page that the mapping says. */
+const auditObjectPage = (page: Vpn, pte: number, backing: Backing): string[] => {
+  const { object } = backing;
+  const objectPage = backing.objectPage(page);
+  if (!object.isOpen) return ['shows an object whose capability is revoked'];
+  if (objectPage >= object.endPage) return ['lies beyond the end of its object'];
+  const frame = object.presentFrame(objectPage);
+  return frame === pteFrame(pte)
+    ? []
+    : [`names another frame than ${object.name} has for page ${objectPage}, ${hex(frame)}`];
 };
 
 /** Whether the reverse reference of a page table is true: the entry that it names leads to the table. */

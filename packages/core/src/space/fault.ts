@@ -5,18 +5,23 @@
 import type { FaultFailure, FaultOutcome, Resolution } from '../paging/index.js';
 
 /** Names under which faults are counted: a failure's kind, or how it was resolved. */
-export type FaultName = Resolution | FaultFailure['kind'];
+export type FaultName = Resolution | FaultFailure['kind'] | 'waiting';
 
-export const FAULT_NAMES: readonly FaultName[] = [
+export const FAULT_NAMES = [
   'copied',
   'reused',
   'zero-filled',
   'zero-mapped',
+  'mapped',
   'present',
+  'waiting',
   'protection',
   'unmapped',
+  'beyond-end',
+  'revoked',
+  'pager-error',
   'out-of-memory',
-];
+] as const satisfies readonly FaultName[];
 
 export const faultName = (outcome: FaultOutcome): FaultName =>
   outcome.kind === 'resolved' ? outcome.by : outcome.kind;

@@ -1,10 +1,11 @@
 /**
- * How a fork gives the child its memory. All ways fill a child that has its mappings and an empty table;
+ * How a fork gives the child its memory. All ways fill a child that has its parent's mappings and an empty table;
  * where memory runs out they throw, the caller closes the child, and the parent is as it was.
  */
 import { Usage, vpn } from '../frame/index.js';
 import { mapOwned, MAX_PAGES, PTE_FLAGS, pteFrame } from '../paging/index.js';
 import type { AddressSpace } from './address-space.js';
+import { isBorrowed } from './backing.js';
 
 const FIRST = vpn(0);
 const END = vpn(MAX_PAGES);
@@ -14,24 +15,24 @@ const END = vpn(MAX_PAGES);
  * is touched only when nothing can fail any more (seed 003, defect 3): see `CowExt.shareAll`.
  */
 export const forkPages = (parent: AddressSpace, child: AddressSpace): void => {
-  parent.virtualMemory.counters.framesSharedByForks += parent.copyOnWrite.shareAll(child.table);
+  parent.copyOnWrite.shareAll(child.table);
+  parent.virtualMemory.counters.framesSharedByForks += parent.ownFrames;
 };
 
 /** The fork that costs the same whatever there is: both share page tables, down from the root (shared-tables.ts). */
 export const forkTables = (parent: AddressSpace, child: AddressSpace): void => {
   parent.table.shareTables(child.table);
-  parent.virtualMemory.counters.framesSharedByForks += parent.residentFrames;
+  parent.virtualMemory.counters.framesSharedByForks += parent.ownFrames;
 };
 
-/** The fork that copies everything at once: the oracle, and what COW is measured against. */
+/** The fork that copies everything at once: the oracle, and what COW is measured against. What is an object's stays its. */
 export const forkEagerly = (parent: AddressSpace, child: AddressSpace): void => {
   const { memory, table } = parent;
-  const { zeroFrame } = parent.virtualMemory;
   let copied = 0;
   for (const page of table.mappedPages(FIRST, END)) {
     const pte = table.entry(page);
     const frame = pteFrame(pte);
-    if (frame === zeroFrame) {
+    if (isBorrowed(parent, pte)) {
       memory.retain(frame);
       mapOwned(child.table, page, frame, pte & PTE_FLAGS);
       continue;

@@ -8,6 +8,7 @@
 import {
   type FrameNumber,
   frameStart,
+  NO_FRAME,
   PAGE_SIZE,
   pageOffset,
   type VirtAddr,
@@ -15,12 +16,19 @@ import {
   vpn,
   vpnOf,
 } from '../frame/index.js';
-import { type Access, MAXVA } from '../paging/index.js';
+import { type Access, MAXVA, type Waiting } from '../paging/index.js';
 import type { AddressSpace } from './address-space.js';
 
-/** EFAULT: a page that the process may not access so. ENOMEM: a page wanted a frame, and none was free. */
-export type UserCopyError = 'EFAULT' | 'ENOMEM';
-export type UserCopyResult = 'ok' | UserCopyError;
+/**
+ * EFAULT: a page that the process may not access so. ENOMEM: a page wanted a frame, and none was free. EIO: a pager
+ * could not bring a page.
+ */
+export type UserCopyError = 'EFAULT' | 'ENOMEM' | 'EIO';
+/** Waiting: the copy is to be made again when an asynchronous pager has answered. */
+export type UserCopyResult = 'ok' | UserCopyError | Waiting;
+
+/** How often pages that were reached may be gone again before memory counts as too short for them. */
+const MOST_TRIES = 4;
 
 /** Copies `target.length` bytes from a process's memory into `target`. */
 export const copyIn = (space: AddressSpace, from: VirtAddr, target: Uint8Array): UserCopyResult => {
@@ -52,7 +60,7 @@ export const copyInString = (
   space: AddressSpace,
   from: VirtAddr,
   maxBytes: number,
-): Uint8Array | UserCopyError | 'ENAMETOOLONG' => {
+): Uint8Array | UserCopyError | 'ENAMETOOLONG' | Waiting => {
   if (!Number.isInteger(from)) return 'EFAULT';
   const collected = new Uint8Array(maxBytes);
   let length = 0;
@@ -75,16 +83,33 @@ const reachAll = (
   at: VirtAddr,
   lengthBytes: number,
   access: Access,
-): UserCopyError | undefined => {
+): UserCopyError | Waiting | undefined => {
   if (lengthBytes === 0) return undefined;
   if (!(Number.isInteger(at) && at >= 0 && at + lengthBytes <= MAXVA)) return 'EFAULT';
   const last = vpnOf(virtAddr(at + lengthBytes - 1));
-  for (let page = vpnOf(at); page <= last; page++) {
-    const reached = space.reach(vpn(page), access);
-    if (typeof reached === 'object') return reached.kind === 'out-of-memory' ? 'ENOMEM' : 'EFAULT';
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    let faults = 0;
+    for (let page = vpnOf(at); page <= last; page = vpn(page + 1)) {
+      if (space.table.translate(page, access) !== NO_FRAME) continue;
+      faults++;
+      const reached = space.reach(page, access);
+      if (typeof reached !== 'object') continue;
+      return reached.kind === 'waiting' ? reached : ERRORS[reached.kind];
+    }
+    // Bringing one page in may have taken another.
+    if (faults === 0 || last === vpnOf(at)) return undefined;
   }
-  return undefined;
+  return 'ENOMEM';
 };
+
+const ERRORS = {
+  protection: 'EFAULT',
+  unmapped: 'EFAULT',
+  'beyond-end': 'EFAULT',
+  revoked: 'EFAULT',
+  'pager-error': 'EIO',
+  'out-of-memory': 'ENOMEM',
+} as const;
 
 /** Walks a range that `reachAll` has reached, page by page. */
 const forEachPiece = (

@@ -1,5 +1,5 @@
 /**
- * What the address spaces of one RAM share: the frames, the TLB, the zero frame, and the statistics.
+ * What the address spaces of one RAM share: the frames, the memory objects, the TLB, the zero frame, and the statistics.
  * It makes address spaces, knows which are alive, and recounts every reference that they hold.
  */
 import {
@@ -21,6 +21,7 @@ import {
   type UsedBitUpdates,
   writeShares,
 } from '../paging/index.js';
+import { type CloseOptions, MemoryObjects } from '../vmo/index.js';
 import { AddressSpace } from './address-space.js';
 import { auditSpace, ExpectedCounts } from './audit.js';
 import { FAULT_NAMES, type FaultName } from './fault.js';
@@ -40,6 +41,8 @@ export interface SpaceStatistics {
 
 export class VirtualMemory implements Disposable {
   readonly memory: PhysicalMemory;
+  /** What its spaces can map: objects over the same RAM. They are closed with it. */
+  readonly objects: MemoryObjects;
   readonly tlb: Tlb;
   readonly updates: UsedBitUpdates;
   /** A frame of zeros that every read of untouched anonymous memory shares. This object holds a reference. */
@@ -55,6 +58,7 @@ export class VirtualMemory implements Disposable {
     faults: Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])) as Record<FaultName, number>,
   };
   readonly #spaces = new Set<AddressSpace>();
+  #lastId = 0;
   #closed = false;
 
   /**
@@ -80,6 +84,7 @@ export class VirtualMemory implements Disposable {
     this.tlb = tlb;
     this.spaces = this.#spaces;
     this.zeroFrame = memory.allocate(Usage.Kernel, { content: 'zeros' });
+    this.objects = new MemoryObjects(memory);
   }
 
   /**
@@ -88,7 +93,8 @@ export class VirtualMemory implements Disposable {
    */
   createSpace(): AddressSpace {
     if (this.#closed) throw new InvalidArgument('the virtual memory is closed');
-    const space = new AddressSpace(this, (closed) => this.#spaces.delete(closed));
+    const space = new AddressSpace(this, this.#lastId + 1, (closed) => this.#spaces.delete(closed));
+    this.#lastId++;
     this.#spaces.add(space);
     return space;
   }
@@ -105,17 +111,19 @@ export class VirtualMemory implements Disposable {
   }
 
   /**
-   * Checks DESIGN.md's invariants 1 to 6: recounts every frame's references from the page tables, and
-   * compares entries with mappings and TLB lines with fresh walks.
+   * Checks DESIGN.md's invariants 1 to 6: recounts every frame's references from the page tables and the objects' page
+   * lists, and compares entries with mappings and objects, and TLB lines with fresh walks.
    * @param holders frames that others hold, one item for each reference. Open handles and raw references
    *   count by themselves.
    * @returns a line for each thing that is wrong; none where all is well.
    */
   audit(holders: Iterable<FrameNumber> = []): string[] {
-    const problems = this.memory.audit();
+    const objects = this.objects.recount();
+    const problems = [...this.memory.audit(), ...objects.problems];
     const expected = new ExpectedCounts(this.memory.totalFrames);
     const { references } = expected;
-    for (let frame = 0; frame < this.memory.firstAllocatable; frame++) references[frame] = 1;
+    for (let frame = 0; frame < references.length; frame++) references[frame] = objects.lists[frame]!;
+    for (let frame = 0; frame < this.memory.firstAllocatable; frame++) references[frame]!++;
     if (!this.#closed) references[this.zeroFrame]!++;
     for (const frame of holders) references[frame]!++;
     for (const space of this.#spaces) problems.push(...auditSpace(space, expected));
@@ -138,11 +146,13 @@ export class VirtualMemory implements Disposable {
   }
 
   /**
-   * Closes every space that is still open, and lets the zero frame go. Closing twice does nothing.
-   * @throws what the first destructor that failed threw; all is closed all the same.
+   * Closes all memory objects and every space that is still open, and lets the zero frame go. Closing twice does nothing.
+   * @throws HolsteinError EBUSY where changed pages of objects are not written back, and nothing has changed then; what
+   *   the first destructor that failed threw, and then all is closed all the same.
    */
-  close(): void {
+  close({ unwritten = 'refuse' }: CloseOptions = {}): void {
     if (this.#closed) return;
+    this.objects.close({ unwritten });
     this.#closed = true;
     const first = new FirstError();
     for (const space of this.#spaces) {

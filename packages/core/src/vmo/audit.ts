@@ -27,11 +27,16 @@ export const auditObjects = (
   objects: readonly MemoryObject[],
   holders: Iterable<FrameNumber>,
 ): string[] => {
-  const recount: Recount = {
-    nodes: new Map(),
-    lists: new Uint32Array(memory.totalFrames),
-    problems: memory.audit(),
-  };
+  const { problems, lists } = recountObjects(memory, objects);
+  return [...memory.audit(), ...problems, ...auditFrames(memory, lists, holders)];
+};
+
+/** @returns a line for each thing that is wrong with the objects; and by frame, how many references their lists hold. */
+export const recountObjects = (
+  memory: PhysicalMemory,
+  objects: readonly MemoryObject[],
+): Pick<Recount, 'problems' | 'lists'> => {
+  const recount: Recount = { nodes: new Map(), lists: new Uint32Array(memory.totalFrames), problems: [] };
   for (const object of objects) {
     recountTree(object, recount);
     recount.problems.push(...auditObject(object, objects).map((problem) => `${object.name}: ${problem}`));
@@ -40,8 +45,8 @@ export const auditObjects = (
     if (isZeroNode(node) || node.references === found) continue;
     recount.problems.push(`a node of page lists counts ${node.references} references, ${found} were found`);
   }
-  auditFrames(memory, recount, holders);
-  return recount.problems;
+  recount.problems.push(...auditLists(memory, recount.lists));
+  return recount;
 };
 
 const recountTree = (object: MemoryObject, recount: Recount): void => {
@@ -90,30 +95,42 @@ const visitSlots = (
   });
 };
 
-const auditFrames = (
-  memory: PhysicalMemory,
-  { lists, problems }: Recount,
-  holders: Iterable<FrameNumber>,
-): void => {
-  const held = new Uint32Array(memory.totalFrames);
-  for (let frame = 0; frame < memory.firstAllocatable; frame++) held[frame] = 1;
-  for (const frame of holders) held[frame]!++;
+/** Compares what frames say of the lists that hold them. */
+const auditLists = (memory: PhysicalMemory, lists: Uint32Array): string[] => {
+  const problems: string[] = [];
   for (let index = 0; index < memory.totalFrames; index++) {
     const frame = frameNumber(index);
-    const count = memory.count(frame);
     const usage = memory.usage(frame);
     const what = `frame ${hex(index)} (${usageName(usage)}) counts`;
-    const found =
-      held[index]! +
-      lists[index]! +
-      (count === 0 ? 0 : memory.slots.handles(frame) + memory.slots.raw(frame));
-    if (count !== found) problems.push(`${what} ${count} references, ${found} were found`);
     if (lists[index]! > 0 && usage !== Usage.Frame) problems.push(`${what} as a page of an object`);
     if (usage !== Usage.Frame) continue;
     const counted = memory.words[(memory.metadata(frame) + METADATA_LISTS) >>> 2]!;
     if (counted !== lists[index]!)
       problems.push(`${what} ${counted} slots of page lists, ${lists[index]} were found`);
   }
+  return problems;
+};
+
+/** Compares the references of frames with those that lists, holders and handles have. */
+const auditFrames = (
+  memory: PhysicalMemory,
+  lists: Uint32Array,
+  holders: Iterable<FrameNumber>,
+): string[] => {
+  const problems: string[] = [];
+  const held = new Uint32Array(memory.totalFrames);
+  for (let frame = 0; frame < memory.firstAllocatable; frame++) held[frame] = 1;
+  for (const frame of holders) held[frame]!++;
+  for (let index = 0; index < memory.totalFrames; index++) {
+    const frame = frameNumber(index);
+    const count = memory.count(frame);
+    const inHandles = count === 0 ? 0 : memory.slots.handles(frame) + memory.slots.raw(frame);
+    const found = held[index]! + lists[index]! + inHandles;
+    if (count === found) continue;
+    const what = `frame ${hex(index)} (${usageName(memory.usage(frame))}) counts`;
+    problems.push(`${what} ${count} references, ${found} were found`);
+  }
+  return problems;
 };
 
 const auditObject = (object: MemoryObject, objects: readonly MemoryObject[]): string[] => {

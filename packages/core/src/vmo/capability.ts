@@ -86,6 +86,11 @@ export abstract class Capability {
     return this.#derived;
   }
 
+  /** Those that were derived from the same, for the layer's own use. @internal */
+  protected get siblings(): Set<Capability> {
+    return this.#siblings;
+  }
+
   /** The rights and OPEN while it is open; otherwise none. For the layer's own use. @internal */
   get usableBits(): RightBits {
     return this.#usable;
@@ -171,7 +176,11 @@ export abstract class Capability {
     revokeAll([this], unwritten);
   }
 
+  /** Hears that the capability has been revoked, while it still holds the object. Must not throw. */
+  protected onRevoked(): void {}
+
   #end(state: 'closed' | 'stale'): void {
+    if (state === 'stale') this.onRevoked();
     this.#state = state;
     this.#usable = this.reading.limitBytes = 0;
     this.#siblings.delete(this);
@@ -226,10 +235,29 @@ const checkWritten = (going: Iterable<Capability>): void => {
     const isLost = (page: number): boolean => isWithin(going, page) && !isWithin(left, page);
     let page = nextChanged(object, 0, object.sizePages);
     while (page !== -1 && !isLost(page)) page = nextChanged(object, page + 1, object.sizePages);
-    if (page === -1) continue;
+    if (page === -1) {
+      checkMappings(object, left, holdsGoing);
+      continue;
+    }
     throw new HolsteinError(
       'EBUSY',
       `page ${page} of ${object.name} is not written back: await sync() first, or close({ unwritten: 'discard' })`,
+    );
+  }
+};
+
+/** @throws HolsteinError EBUSY where a mapping that can be written would be left, and nobody to write its pages back. */
+const checkMappings = (
+  object: MemoryObject,
+  left: readonly Window[],
+  going: ReadonlyMap<Window, number>,
+): void => {
+  for (const window of object.windows) {
+    if (window.of !== 'writable mapping' || going.has(window)) continue;
+    if (left.some(({ first, end }) => first <= window.first && end >= window.end)) continue;
+    throw new HolsteinError(
+      'EBUSY',
+      `${object.name} is mapped to be written, and nobody could write it back: unmap it first, or close({ unwritten: 'discard' })`,
     );
   }
 };

@@ -1,6 +1,7 @@
 /**
  * Eviction: when no frame is free, clean pages of objects with pagers are dropped, for they can be had again. A clock
- * hand goes round all of them, and passes over what was used since it last came by.
+ * hand goes round all of them, and passes over what was used since it last came by. What address spaces map is taken
+ * from them first; that they used it shows only when they ask for it again.
  *
  *      first    pages that nobody will want soon (hint dont-need)
  *      second   pages that were not used since the hand passed
@@ -79,6 +80,7 @@ export class Evictor {
       const slot = object.pages.get(page);
       if (!isEvictable(object, page, slot)) continue;
       if (mayGo(slot)) {
+        if (!isHeldByListAlone(object, page)) continue;
         dropClean(object, page);
         dropped++;
       } else if (clearsUsed) {
@@ -99,7 +101,13 @@ const isEvictable = (object: MemoryObject, page: number, slot: PageSlot): boolea
     !object.isPagePinned(page) &&
     !object.held.has(page) &&
     object.source!.canRestore(page) &&
-    object.memory.count(frame) === 1 &&
     slotFrame(object.pages.own(page)) !== 0
   );
+};
+
+/** Whether nobody else has a page's frame. Who maps it is asked to let go; whoever cannot keeps it. */
+const isHeldByListAlone = (object: MemoryObject, page: number): boolean => {
+  const frame = slotFrame(object.pages.get(page));
+  if (object.memory.count(frame) > 1) object.notifyLost(page, 1);
+  return object.memory.count(frame) === 1;
 };

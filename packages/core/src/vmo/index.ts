@@ -10,6 +10,7 @@ export type { SnapshotKind } from './clone.js';
 export { VmoDataView } from './data-view.js';
 export type { Hint } from './hints.js';
 export { inspect } from './inspect.js';
+export { MappedObject, type MappingObserver } from './mapped-object.js';
 export {
   MAX_OBJECT_BYTES,
   type ObjectCounters,

@@ -56,8 +56,8 @@ export interface Base {
 export interface Window {
   readonly first: number;
   readonly end: number;
-  /** What reaches it: capabilities of the same reach, or one open view. */
-  readonly of: 'capabilities' | 'view';
+  /** What reaches it: capabilities of the same reach, one open view, or what a space has mapped. */
+  readonly of: 'capabilities' | 'view' | 'mapping' | 'writable mapping';
   /** How many of them there are. */
   holders: number;
 }
@@ -65,6 +65,8 @@ export interface Window {
 /** Hears that pages are not any more what they were: their frames may be freed as soon as it returns. Must not throw. */
 export interface ObjectObserver {
   pagesLost(firstPage: number, pages: number): void;
+  /** The object ends before these pages. They have been told of as lost. */
+  pagesCut?(firstPage: number, pages: number): void;
 }
 
 /** What the objects of one RAM have in common (memory-objects.ts). */

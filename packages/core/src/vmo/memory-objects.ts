@@ -13,7 +13,7 @@ import {
   PhysicalMemory,
   Usage,
 } from '../frame/index.js';
-import { auditObjects } from './audit.js';
+import { auditObjects, recountObjects } from './audit.js';
 import { attribute, type Attribution } from './attribution.js';
 import { type Capability, type CloseOptions, revokeAll } from './capability.js';
 import { checkSize } from './child.js';
@@ -76,6 +76,8 @@ export class MemoryObjects implements Disposable, ObjectHome {
   /** Capabilities that were derived from no other. */
   readonly #roots = new Set<Capability>();
   readonly #reclaim: (frames: number) => number;
+  /** How many ask for nothing to be evicted now. */
+  #pausedEviction = 0;
   #lastId = 0;
   #closed = false;
 
@@ -93,6 +95,7 @@ export class MemoryObjects implements Disposable, ObjectHome {
     this.memory = memory;
     const evictor = new Evictor(this.#paged);
     this.#reclaim = (frames) => {
+      if (this.#pausedEviction > 0) return 0;
       const evicted = evictor.evict(frames);
       this.counters.pagesEvicted += evicted;
       return evicted;
@@ -159,6 +162,27 @@ export class MemoryObjects implements Disposable, ObjectHome {
     return this.#objects.values();
   }
 
+  /**
+   * From here to `resumeEviction` no page is evicted and no pager called for that, for page tables are being changed that
+   * it could change too. What can be is evicted before.
+   * @param frames how many free frames will be wanted. For the core's own use. @internal
+   */
+  pauseEviction(frames: number): void {
+    this.makeRoom(frames);
+    this.#pausedEviction++;
+  }
+
+  /** Evicts until so many frames are free, as far as there are pages that can be. For the core's own use. @internal */
+  makeRoom(frames: number): void {
+    const wanted = frames - this.memory.freeFrames;
+    if (wanted > 0 && this.#paged.size > 0) this.#reclaim(wanted);
+  }
+
+  /** For the core's own use. @internal */
+  resumeEviction(): void {
+    this.#pausedEviction--;
+  }
+
   statistics(): ObjectStatistics {
     return { ...this.counters, objects: this.#objects.size };
   }
@@ -176,6 +200,11 @@ export class MemoryObjects implements Disposable, ObjectHome {
    */
   audit(holders: Iterable<FrameNumber> = []): string[] {
     return auditObjects(this.memory, [...this.#objects.values()], holders);
+  }
+
+  /** As `audit`, of the objects alone; and by frame, how many references they hold. For the core's own use. @internal */
+  recount(): { readonly problems: readonly string[]; readonly lists: Uint32Array } {
+    return recountObjects(this.memory, [...this.#objects.values()]);
   }
 
   /**

@@ -59,6 +59,14 @@ export function* clearTail(object: MemoryObject, sizeBytes: number): Steps {
   storeZeros(object, sizeBytes, (page + 1) * PAGE_SIZE);
 }
 
+/** Whether a page is the last, and has a frame with something beyond the object's end. */
+export const hasTail = (object: MemoryObject, page: number): boolean => {
+  const offset = object.sizeBytes % PAGE_SIZE;
+  if (offset === 0 || page !== pageOf(object.sizeBytes)) return false;
+  const frame = object.content(page);
+  return frame > 0 && !isZero(object, frame, offset);
+};
+
 const isZero = ({ memory }: MemoryObject, frame: number, offset: number): boolean => {
   const start = frame * PAGE_SIZE;
   return memory.bytes.subarray(start + offset, start + PAGE_SIZE).every((byte) => byte === 0);
@@ -85,6 +93,7 @@ const cut = (object: MemoryObject, sizeBytes: number): void => {
   const [first, last] = [Math.ceil(sizeBytes / PAGE_SIZE), object.sizePages];
   keepOriginals(object, pageOf(sizeBytes), last);
   object.notifyLost(pageOf(sizeBytes), last - pageOf(sizeBytes));
+  for (const observer of object.observers) observer.pagesCut?.(first, last - first);
   object.source?.cut(sizeBytes);
   object.sizeBytes = sizeBytes;
   for (const view of object.views) view.limitBase(Math.max(first - view.base!.offset, 0));

@@ -12,8 +12,22 @@ export type Steps<Result = void> = Generator<Promise<void> | undefined, Result, 
  * @param afterWait called when a wait is over, well or not, for much may have happened; what it throws is thrown there
  *   instead.
  */
-export const runSteps = async <Result>(steps: Steps<Result>, afterWait?: () => void): Promise<Result> => {
+export const runSteps = <Result>(steps: Steps<Result>, afterWait?: () => void): Promise<Result> =>
+  goOn(steps, steps.next(), afterWait);
+
+/** Runs steps as far as they go without waiting. @returns what to wait for, for the rest; undefined where all is done. */
+export const startSteps = (steps: Steps, afterWait?: () => void): Promise<void> | undefined => {
   let step = steps.next();
+  while (step.done !== true && step.value === undefined) step = steps.next();
+  return step.done === true ? undefined : goOn(steps, step, afterWait);
+};
+
+const goOn = async <Result>(
+  steps: Steps<Result>,
+  first: IteratorResult<Promise<void> | undefined, Result>,
+  afterWait?: () => void,
+): Promise<Result> => {
+  let step = first;
   while (step.done !== true) {
     try {
       if (step.value !== undefined) {

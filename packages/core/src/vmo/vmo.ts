@@ -34,6 +34,7 @@ import {
 } from './child.js';
 import { VmoDataView } from './data-view.js';
 import { type Hint, hintPages } from './hints.js';
+import { MappedObject, type MappingObserver } from './mapped-object.js';
 import { type MemoryObject, type ObjectKind, type ObjectObserver } from './memory-object.js';
 import {
   clearBytes,
@@ -330,6 +331,16 @@ export class Vmo<R extends Right = Right> extends Capability implements Disposab
     const at = this.locate(offset, 1, 'physicalAddress');
     if (!object.isPinned) throw new HolsteinError('ENOTSUP', `the pages of ${object.name} may move`);
     return physAddr(frameStart(slotFrame(object.pages.get(pageOf(at)))) + (at % PAGE_SIZE));
+  }
+
+  /**
+   * Another hold on the object, for an address space to map it by. @param needed what the mapping may ever give.
+   * @throws HolsteinError EACCES, EBADF, ESTALE. For the core's own use. @internal
+   */
+  attach(needed: readonly Right[], observer: MappingObserver): MappedObject {
+    const bits = rightBits(needed);
+    this.use(bits, 'map');
+    return new MappedObject(this.reach, bits, this.derived, observer);
   }
 
   /**

@@ -93,9 +93,14 @@ test('the memory report lists what happened, with units', () => {
       reused: 5,
       'zero-filled': 3,
       'zero-mapped': 0,
+      mapped: 7,
       present: 0,
+      waiting: 0,
       protection: 1,
       unmapped: 0,
+      'beyond-end': 0,
+      revoked: 0,
+      'pager-error': 0,
       'out-of-memory': 0,
     },
     framesCopied: 10,
@@ -109,10 +114,11 @@ test('the memory report lists what happened, with units', () => {
   expect(report).toMatchInlineSnapshot(`
     "memory report
       forks                                   1,421
-      page faults                                19
+      page faults                                26
         copied a shared frame                    10
         made the last owner’s frame writable      5
         filled with zeros                         3
+        mapped an object’s frame                  7
         refused: protection                       1
       frames copied on write                     10 (40 KiB)
       frames made writable in place               5 (20 KiB)

@@ -16,6 +16,8 @@ import {
   PTE_V,
   PTE_W,
   PTE_X,
+  pteFrame,
+  readShares,
 } from '../../src/paging/index.js';
 import { END, FIRST, type TableKind, Workbench } from './each-table.js';
 
@@ -75,7 +77,6 @@ export const pageTableContract = (kind: TableKind): void => {
     ['W without R', PTE_U | PTE_W],
     ['W and X without R', PTE_U | PTE_W | PTE_X],
     ['W and COW', RW | PTE_COW],
-    ['W and the mark of readonly pages', RW | PTE_READONLY_SHARED],
     ['both marks of sharing', R | PTE_COW | PTE_READONLY_SHARED],
     ['a bit that is no flag', R | 0x4000_0000],
     ['a bit beyond 32', R + 2 ** 32],
@@ -92,6 +93,17 @@ export const pageTableContract = (kind: TableKind): void => {
     expect(() => table.protectLeaf(vpn(5), flags)).toThrow(InvalidArgument);
     expect(() => table.replace(vpn(5), frame * 1024 + flags + PTE_V)).toThrow(InvalidArgument);
     expect(bench.state()).toEqual(before);
+  });
+
+  test('what is shared on purpose keeps its W when all is shared, and counts as shared for good', () => {
+    using bench = new Workbench(kind);
+    const table = bench.table();
+    const frame = bench.map(table, 5, RW | PTE_READONLY_SHARED);
+    table.shareWrites(vpn(0), vpn(8));
+    expect(table.entry(vpn(5)) & (PTE_W | PTE_COW | PTE_READONLY_SHARED)).toBe(PTE_W | PTE_READONLY_SHARED);
+    expect(readShares(bench.memory, frame)).toBe(1);
+    bench.memory.release(pteFrame(table.unmap(vpn(5))));
+    expect(bench.memory.count(frame)).toBe(0);
   });
 
   test('no entry ever names a frame that is free, or reserved, or not in RAM', () => {

@@ -12,6 +12,7 @@ import {
 } from '../../src/frame/index.js';
 import { makePte, PTE_A, PTE_COW, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X } from '../../src/paging/index.js';
 import { type AddressSpace, VirtualMemory } from '../../src/space/index.js';
+import { FAULT_NAMES } from '../../src/space/fault.js';
 import { entry, frameAt, mapPages, peek, poke } from '../model/touch.js';
 import { makeMemory, makeTlb, makeWorld, type World } from '../model/world.js';
 
@@ -252,16 +253,7 @@ test('statistics are a copy, and start at nothing', () => {
     framesCopied: 0,
     framesCopiedByForks: 0,
     framesSharedByForks: 0,
-    faults: {
-      copied: 0,
-      reused: 0,
-      'zero-filled': 0,
-      'zero-mapped': 0,
-      present: 0,
-      protection: 0,
-      unmapped: 0,
-      'out-of-memory': 0,
-    },
+    faults: Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])),
   });
   expect(world.virtualMemory.statistics()).toMatchObject({
     forks: 1,

@@ -97,9 +97,9 @@ test('every method of a capability is in these tables', () => {
   const known = new Set(tried.map((name) => name.split(' ')[0]));
   // What leads to a state, or tells it; and what is the layer's own.
   // A data view's own rights are tried in data-view.test.ts.
-  const others = ['constructor', 'close', 'isOpen', 'state', 'rights', 'toDyn', 'dataView'];
+  const others = ['constructor', 'close', 'isOpen', 'state', 'rights', 'toDyn', 'dataView', 'attach'];
   const internal = ['use', 'locate', 'replaceBy', 'makeStale', 'reach', 'derived', 'rightBits', 'sizeBytes'];
-  for (const name of [...others, ...internal, 'usableBits']) known.add(name);
+  for (const name of [...others, ...internal, 'usableBits', 'siblings', 'onRevoked']) known.add(name);
   const methods = [Vmo, Capability].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype));
   expect(methods.filter((name) => !known.has(name))).toEqual([]);
 });

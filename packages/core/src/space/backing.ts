@@ -1,0 +1,111 @@
+/**
+ * What a mapping shows: a memory object, from some page of it on. It is made by one call of `map` or `remap`, all parts
+ * into which that mapping is cut have it, and so have the children of forks: page p of the object is page p + delta of
+ * each of these spaces, or of none.
+ *
+ * It is the object's observer: when pages of the object change their frames it takes them away from all spaces at once.
+ * Spaces that share tables have the same entries, so first every space is told, and then the entries are emptied.
+ *
+ *      made → closed     no mapping has it any more
+ *      made → revoked    the capability that it came from was revoked: every access is refused from now on
+ */
+import { type FrameNumber, METADATA_LISTS, Usage, vpn, type Vpn } from '../frame/index.js';
+import { MAX_PAGES, pteFrame } from '../paging/index.js';
+import type { MappedObject, MappingObserver } from '../vmo/index.js';
+import type { AddressSpace } from './address-space.js';
+
+/** Pages of an object: `first … end - 1`. */
+export interface PageSpan {
+  readonly first: number;
+  readonly end: number;
+}
+
+export class Backing implements MappingObserver {
+  readonly object: MappedObject;
+  /** From a page of the object to the page of a space that shows it. */
+  readonly delta: number;
+  /** The spaces that have mappings with it. */
+  readonly spaces = new Set<AddressSpace>();
+
+  /** Pages of the object that stay in memory once they are there, as long as this is open; and what ends that. */
+  readonly #kept: PageSpan | undefined;
+  #letGo: (() => void) | undefined;
+
+  /**
+   * @param attach makes the hold on the object, which is closed with this.
+   * @param kept pages of the object that are not to be evicted.
+   */
+  constructor(delta: number, attach: (observer: MappingObserver) => MappedObject, kept?: PageSpan) {
+    this.delta = delta;
+    this.object = attach(this);
+    this.#kept = kept;
+    this.#letGo = kept === undefined ? undefined : this.object.hold(kept.first, kept.end);
+  }
+
+  /** The page of the object that a page of a space shows. */
+  objectPage(page: number): number {
+    return page - this.delta;
+  }
+
+  /** The same object for pages that lie `pages` further up. */
+  moved(pages: number): Backing {
+    return new Backing(this.delta + pages, (observer) => this.object.another(observer), this.#kept);
+  }
+
+  /** Whoever maps the pages asks for them again; copies of their own stay. */
+  pagesLost(first: number, pages: number): void {
+    this.#takeAway(first, first + pages, isBorrowed);
+  }
+
+  /** The object has ended there: copies that spaces have of their own go too. */
+  pagesCut(first: number, pages: number): void {
+    this.#takeAway(first, first + pages, () => true);
+  }
+
+  revoked(): void {
+    this.#letGo?.();
+    this.#letGo = undefined;
+    this.#takeAway(-this.delta, MAX_PAGES - this.delta, () => true);
+  }
+
+  /** Called when no mapping has it any more. @throws what giving the object's memory back threw. */
+  close(): void {
+    this.#letGo?.();
+    this.#letGo = undefined;
+    this.object.close();
+  }
+
+  #takeAway(first: number, end: number, picks: (space: AddressSpace, pte: number) => boolean): void {
+    const start = vpn(Math.max(first + this.delta, 0));
+    const last = vpn(Math.min(end + this.delta, MAX_PAGES));
+    if (start >= last) return;
+    for (const space of this.spaces) {
+      this.#eachPart(space, start, last, (from, to) => {
+        space.table.disown(from, to, (pte) => {
+          const isPicked = picks(space, pte);
+          if (isPicked) space.countBorrowed(pte, -1);
+          return isPicked;
+        });
+      });
+    }
+    for (const space of this.spaces) {
+      this.#eachPart(space, start, last, (from, to) => {
+        space.table.takeAway(from, to, (pte) => picks(space, pte));
+      });
+    }
+  }
+
+  #eachPart(space: AddressSpace, start: Vpn, end: Vpn, visit: (from: Vpn, to: Vpn) => void): void {
+    for (const part of space.list.partsIn(start, end)) {
+      if (part.backing === this) visit(part.start, part.end);
+    }
+  }
+}
+
+/** Whether an entry names a frame that is not the space's own: an object's, or the zero frame. */
+export const isBorrowed = (space: AddressSpace, pte: number): boolean =>
+  pteFrame(pte) === space.virtualMemory.zeroFrame || isObjects(space, pteFrame(pte));
+
+/** Whether a frame is in the page list of some memory object. */
+export const isObjects = ({ memory }: AddressSpace, frame: FrameNumber): boolean =>
+  memory.usage(frame) === Usage.Frame && memory.words[(memory.metadata(frame) + METADATA_LISTS) >>> 2]! > 0;
