@@ -39,7 +39,7 @@ import { type Access, makePte, PTE_V, PTE_W, pteFrame, sharedPte } from './pte.j
 import { releaseRun } from './shared-tables.js';
 import { moveShares } from './shares.js';
 import { type Level, pagesAt } from './sv39-format.js';
-import { NO_SLOT, Sv39Tree, type VisitedTable } from './sv39-tree.js';
+import { NO_SLOT, type SplitListener, Sv39Tree, type VisitedTable } from './sv39-tree.js';
 import { ACCESS_FAULT, walk } from './sv39-walk.js';
 import { TlbBatch } from './tlb-batch.js';
 import type { Tlb, TlbContext } from './tlb.js';
@@ -48,6 +48,8 @@ import type { Undo } from './undo.js';
 export interface Sv39Options {
   /** Who sets A and D: the hart's walk (Svadu, as unless told), or the kernel after a fault (Svade). */
   readonly updates?: UsedBitUpdates;
+  /** Hears of every table that is copied because other page tables share it. */
+  readonly onSplit?: SplitListener;
 }
 
 export class Sv39PageTable implements PageTable {
@@ -60,12 +62,12 @@ export class Sv39PageTable implements PageTable {
   #pagesMapped = 0;
 
   /** @throws OutOfMemory where there is no frame for the root table. */
-  constructor(memory: PhysicalMemory, tlb: Tlb, { updates = 'hardware' }: Sv39Options = {}) {
+  constructor(memory: PhysicalMemory, tlb: Tlb, { updates = 'hardware', onSplit }: Sv39Options = {}) {
     this.memory = memory;
     this.tlb = tlb;
     this.tlbContext = tlb.context();
     this.updates = updates;
-    this.#tree = new Sv39Tree(memory);
+    this.#tree = new Sv39Tree(memory, onSplit);
   }
 
   /** The root table's frame: what a real hart's satp register would name. NO_FRAME once closed. */

@@ -60,6 +60,9 @@ export interface VisitedTable {
   readonly isShared: boolean;
 }
 
+/** Hears that a table which others share too has been copied: the first page that it is about, and its level. */
+export type SplitListener = (firstPage: Vpn, level: number) => void;
+
 export class Sv39Tree {
   readonly memory: PhysicalMemory;
   /** The root table's frame. NO_FRAME once the tree is closed. */
@@ -78,9 +81,12 @@ export class Sv39Tree {
   #regionTable: FrameNumber = NO_FRAME;
   #regionIsShared = false;
 
+  readonly #onSplit: SplitListener | undefined;
+
   /** @throws OutOfMemory where there is no frame for the root table. */
-  constructor(memory: PhysicalMemory) {
+  constructor(memory: PhysicalMemory, onSplit?: SplitListener) {
     this.memory = memory;
+    this.#onSplit = onSplit;
     this.root = this.#newTable(ROOT_LEVEL, NO_SLOT);
   }
 
@@ -163,7 +169,9 @@ export class Sv39Tree {
         table = pteFrame(pte);
         if (!isSharedTable(pte)) continue;
         this.#region = -1;
+        const shared = table;
         table = ownTable(this.memory, slot, level - 1);
+        if (table !== shared) this.#onSplit?.(vpn(page - (page % pagesAt(level))), level - 1);
         (undos ??= []).push(() => shareTableAgain(this.memory, slot, pte, level - 1));
       }
     } catch (error) {

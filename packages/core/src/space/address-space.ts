@@ -54,7 +54,9 @@ import {
   rightsOf,
 } from './mapping.js';
 import { pageRange } from './page-range.js';
+import { copyPinned, type PinnedMemory, pinIn, type Pins } from './pin.js';
 import { remapIn, type RemapOptions } from './remap.js';
+import { recordFault } from './record-fault.js';
 import { mapUsed, resolveFault } from './resolve.js';
 import type { VirtualMemory } from './virtual-memory.js';
 
@@ -82,6 +84,8 @@ export class AddressSpace implements Disposable {
   list = new MappingList();
   /** Pages whose frame is not the space's own: the zero frame, or a memory object's. For the layer's own use. @internal */
   borrowed = { zeros: 0, ofObjects: 0 };
+  /** Pages that must stay where they are. For the layer's own use. @internal */
+  readonly pins: Pins = new Map();
   readonly #closed: (space: AddressSpace) => void;
 
   /** Use `VirtualMemory.createSpace`. @internal */
@@ -89,7 +93,12 @@ export class AddressSpace implements Disposable {
     this.virtualMemory = virtualMemory;
     this.memory = virtualMemory.memory;
     this.id = id;
-    this.table = new Sv39PageTable(this.memory, virtualMemory.tlb, { updates: virtualMemory.updates });
+    const { tlb, updates } = virtualMemory;
+    const onSplit = (page: Vpn, level: number): void => {
+      virtualMemory.counters.tablesCopied++;
+      virtualMemory.log?.split(id, page, level);
+    };
+    this.table = new Sv39PageTable(this.memory, tlb, { updates, onSplit });
     // The virtual memory holds a reference to the zero frame, so nobody is ever its only owner.
     this.copyOnWrite = new CowExt(this.table, { zeroFrame: virtualMemory.zeroFrame });
     this.#closed = closed;
@@ -264,7 +273,9 @@ export class AddressSpace implements Disposable {
    * writable: for the hart, and for the kernel's copies alike.
    */
   handleFault(page: Vpn, access: Access): FaultOutcome {
-    const outcome = resolveFault(this, page, access);
+    const { log } = this.virtualMemory;
+    const outcome =
+      log === undefined ? resolveFault(this, page, access) : recordFault(this, log, page, access);
     this.virtualMemory.counters.faults[faultName(outcome)]++;
     return outcome;
   }
@@ -279,6 +290,16 @@ export class AddressSpace implements Disposable {
     if (frame !== NO_FRAME) return frame;
     const outcome = this.handleFault(page, access);
     return outcome.kind === 'resolved' ? this.table.translate(page, access) : outcome;
+  }
+
+  /**
+   * Pins a range of memory that may be written, for a device or for the host to use where it lies in RAM: until it is
+   * closed its frames are those of its pages, whatever is written or forked.
+   * @throws InvalidArgument; HolsteinError EFAULT where a page of it may not be written, EIO where a pager fails, EAGAIN
+   *   where one answers later; OutOfMemory. Nothing is pinned then.
+   */
+  pin(at: VirtAddr, lengthBytes: number): PinnedMemory {
+    return pinIn(this, at, lengthBytes);
   }
 
   // ------------------------------------------------------------------ life
@@ -298,6 +319,7 @@ export class AddressSpace implements Disposable {
         for (const backing of child.list.backings) backing.spaces.add(child);
         FORKS[kind](this, child);
         child.borrowed = { ...this.borrowed };
+        if (this.pins.size > 0) copyPinned(this, child);
         // The parent has them still.
         for (const backing of child.#dropUninherited()) backing.spaces.delete(child);
       });
@@ -306,6 +328,7 @@ export class AddressSpace implements Disposable {
       throw error;
     }
     this.virtualMemory.counters.forks++;
+    this.virtualMemory.log?.forked(this.id, child.id, kind);
     return child;
   }
 
@@ -314,6 +337,7 @@ export class AddressSpace implements Disposable {
    * @throws what the first destructor that failed threw; the space is closed all the same.
    */
   close(): void {
+    if (this.table.root === NO_FRAME) return;
     const { list } = this;
     this.list = new MappingList();
     this.borrowed = { zeros: 0, ofObjects: 0 };
@@ -325,6 +349,7 @@ export class AddressSpace implements Disposable {
       first.note(error);
     }
     this.leave(list.backings, first);
+    this.virtualMemory.log?.closed(this.id);
     first.rethrow();
   }
 

@@ -149,7 +149,8 @@ const auditPrivate = (
   const writable = (rights & PTE_W) !== 0;
   const copyOnWrite = (pte & PTE_COW) !== 0;
   const written = (pte & PTE_W) !== 0;
-  if (written && space.memory.count(pteFrame(pte)) !== 1)
+  const pinned = space.pins.get(pteFrame(pte))?.pins ?? 0;
+  if (written && space.memory.count(pteFrame(pte)) !== 1 + pinned)
     problems.push('is writable, and its frame is shared');
   if (written && copyOnWrite) problems.push('has both W and COW');
   if (written && (pte & PTE_READONLY_SHARED) !== 0) problems.push('is shared for good in a private mapping');

@@ -49,7 +49,11 @@ export class Backing implements MappingObserver {
 
   /** The same object for pages that lie `pages` further up. */
   moved(pages: number): Backing {
-    return new Backing(this.delta + pages, (observer) => this.object.another(observer), this.#kept);
+    // What is revoked stays so wherever it goes.
+    const attach = this.object.isOpen
+      ? (observer: MappingObserver) => this.object.another(observer)
+      : () => this.object;
+    return new Backing(this.delta + pages, attach, this.object.isOpen ? this.#kept : undefined);
   }
 
   /** Whoever maps the pages asks for them again; copies of their own stay. */

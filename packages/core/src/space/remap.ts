@@ -17,6 +17,7 @@ import type { Backing } from './backing.js';
 import { findPlace } from './map.js';
 import { formatRange, type Mapping } from './mapping.js';
 import { pageRange, pagesOf } from './page-range.js';
+import { movePins } from './pin.js';
 
 export interface RemapOptions {
   /** Where the range begins that is remapped: all of it must be mapped. */
@@ -174,6 +175,7 @@ const moveEntries = (space: AddressSpace, move: Move): ((first: FirstError) => v
     }
     const isNew = new Set<Vpn>(replaced.map(({ page }) => page));
     const gone = [...table.mappedPages(to, toEnd)].filter((page) => !isNew.has(page));
+    movePins(space.pins, start, kept, to - start);
     for (const [from, until] of [
       ...gone.map((page) => [page, vpn(page + 1)] as const),
       [start, end] as const,

@@ -35,6 +35,7 @@ import {
   PTE_W,
   pteFrame,
   REQUIRED_BITS,
+  REUSED,
   REVOKED,
   UNMAPPED,
   ZERO_FILLED,
@@ -44,6 +45,7 @@ import { PagerError } from '../vmo/index.js';
 import type { AddressSpace } from './address-space.js';
 import { type Backing, isObjects } from './backing.js';
 import type { Mapping } from './mapping.js';
+import { writePinned } from './pin.js';
 
 /** Frames that a fault may want: copies of tables at two levels, as many new ones, and the page. */
 const FRAMES_WANTED = 5;
@@ -113,6 +115,7 @@ const resolveAnonymous = (space: AddressSpace, page: Vpn, access: Access, mappin
 
 /** A page that has an entry, in a private mapping: it is there, or is to be copied. */
 const resolveMapped = (space: AddressSpace, page: Vpn, access: Access): FaultOutcome => {
+  if (access === 'write' && writePinned(space, page)) return REUSED;
   const wasObjects = access === 'write' && isObjects(space, pteFrame(space.table.entry(page)));
   const outcome = space.copyOnWrite.handlePageFault(page, access);
   if (outcome === ZERO_FILLED) space.borrowed.zeros--;

@@ -78,7 +78,7 @@ export const copyInString = (
 };
 
 /** Reaches every page of a range, so that a copy that follows cannot fail half-way. */
-const reachAll = (
+export const reachAll = (
   space: AddressSpace,
   at: VirtAddr,
   lengthBytes: number,

@@ -24,11 +24,15 @@ import {
 import { type CloseOptions, MemoryObjects } from '../vmo/index.js';
 import { AddressSpace } from './address-space.js';
 import { auditSpace, ExpectedCounts } from './audit.js';
+import type { EventLog } from './event-log.js';
 import { FAULT_NAMES, type FaultName } from './fault.js';
+import type { PinnedMemory } from './pin.js';
 
 /** Counts since the virtual memory was made. Pages are 4096 bytes. */
 export interface SpaceStatistics {
   readonly forks: number;
+  /** Page tables that forks had left shared, and that were copied because something below them was to change. */
+  readonly tablesCopied: number;
   /** Page faults, the kernel's own on behalf of a process included, by what became of them. */
   readonly faults: Readonly<Record<FaultName, number>>;
   /** Frames copied because a shared page was written. */
@@ -50,9 +54,15 @@ export class VirtualMemory implements Disposable {
   /** The address spaces that are not closed. */
   readonly spaces: ReadonlySet<AddressSpace>;
 
+  /** Where memory events are recorded. Default: nowhere. It may be set and taken away at any time, and is its maker's. */
+  log: EventLog | undefined;
+
+  /** Memory that is pinned. For the layer's own use. @internal */
+  readonly pinned = new Set<PinnedMemory>();
   /** For the layer's own use. @internal */
   readonly counters = {
     forks: 0,
+    tablesCopied: 0,
     framesSharedByForks: 0,
     framesCopiedByForks: 0,
     faults: Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])) as Record<FaultName, number>,
@@ -100,9 +110,10 @@ export class VirtualMemory implements Disposable {
   }
 
   statistics(): SpaceStatistics {
-    const { forks, framesSharedByForks, framesCopiedByForks, faults } = this.counters;
+    const { forks, tablesCopied, framesSharedByForks, framesCopiedByForks, faults } = this.counters;
     return {
       forks,
+      tablesCopied,
       framesSharedByForks,
       framesCopiedByForks,
       framesCopied: faults.copied,
@@ -126,6 +137,7 @@ export class VirtualMemory implements Disposable {
     for (let frame = 0; frame < this.memory.firstAllocatable; frame++) references[frame]!++;
     if (!this.#closed) references[this.zeroFrame]!++;
     for (const frame of holders) references[frame]!++;
+    for (const { frames } of this.pinned) for (const frame of frames) references[frame]!++;
     for (const space of this.#spaces) problems.push(...auditSpace(space, expected));
     for (let index = 0; index < this.memory.totalFrames; index++) {
       const frame = frameNumber(index);

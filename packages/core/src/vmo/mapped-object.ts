@@ -87,6 +87,16 @@ export class MappedObject extends Capability {
     return source === undefined && base === undefined ? undefined : holdPages(this.#object, first, end);
   }
 
+  /** Pins pages that are the object's own: they stay where they are, and a snapshot copies them. @returns what ends that. */
+  pin(first: number, end: number): () => void {
+    const pinned = this.#object.pins.add(first, end);
+    const window = this.#object.open(first, end, 'view');
+    return () => {
+      this.#object.pins.delete(pinned);
+      this.#object.letGo(window);
+    };
+  }
+
   /**
    * Makes a page ready.
    * @returns what to wait for before looking again; undefined where it has been done.

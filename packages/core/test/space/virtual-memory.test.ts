@@ -251,6 +251,7 @@ test('statistics are a copy, and start at nothing', () => {
   expect(before).toEqual({
     forks: 0,
     framesCopied: 0,
+    tablesCopied: 0,
     framesCopiedByForks: 0,
     framesSharedByForks: 0,
     faults: Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])),
