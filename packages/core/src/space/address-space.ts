@@ -81,7 +81,7 @@ export class AddressSpace implements Disposable {
   /** What shares this table's pages in a fork, and copies them when they are written. @internal */
   readonly copyOnWrite: CowExt<Sv39PageTable>;
   /** For the layer's own use. @internal */
-  list = new MappingList();
+  list: MappingList;
   /** Pages whose frame is not the space's own: the zero frame, or a memory object's. For the layer's own use. @internal */
   borrowed = { zeros: 0, ofObjects: 0 };
   /** Pages that must stay where they are. For the layer's own use. @internal */
@@ -89,8 +89,14 @@ export class AddressSpace implements Disposable {
   readonly #closed: (space: AddressSpace) => void;
 
   /** Use `VirtualMemory.createSpace`. @internal */
-  constructor(virtualMemory: VirtualMemory, id: number, closed: (space: AddressSpace) => void) {
+  constructor(
+    virtualMemory: VirtualMemory,
+    id: number,
+    list: MappingList,
+    closed: (space: AddressSpace) => void,
+  ) {
     this.virtualMemory = virtualMemory;
+    this.list = list;
     this.memory = virtualMemory.memory;
     this.id = id;
     const { tlb, updates } = virtualMemory;
@@ -312,16 +318,14 @@ export class AddressSpace implements Disposable {
   fork(kind: ForkKind = 'tables'): AddressSpace {
     if (!Object.hasOwn(FORKS, kind))
       throw new InvalidArgument(`fork '${String(kind)}': give tables, pages or eager`);
-    const child = this.virtualMemory.createSpace();
+    const child = this.virtualMemory.createSpace(this.list.clone());
     try {
       this.change(() => {
-        child.list = this.list.clone();
         for (const backing of child.list.backings) backing.spaces.add(child);
         FORKS[kind](this, child);
         child.borrowed = { ...this.borrowed };
         if (this.pins.size > 0) copyPinned(this, child);
-        // The parent has them still.
-        for (const backing of child.#dropUninherited()) backing.spaces.delete(child);
+        if (this.list.hasUninherited) child.#dropUninherited();
       });
     } catch (error) {
       child.close();
@@ -424,16 +428,15 @@ export class AddressSpace implements Disposable {
     }
   }
 
-  /** Takes what the child of a fork is not to have from it. @returns backings that it has no mapping of any more. */
-  #dropUninherited(): Backing[] {
-    const unused: Backing[] = [];
+  /** Takes what the child of a fork is not to have from it. */
+  #dropUninherited(): void {
     for (const { start, end, onFork } of [...this.list]) {
       if (onFork === 'inherit') continue;
       this.table.isolate(start, end);
-      if (onFork === 'omit') unused.push(...this.list.remove(start, end));
+      // The parent has the backings still: they are not closed.
+      if (onFork === 'omit') for (const backing of this.list.remove(start, end)) backing.spaces.delete(this);
       this.dropPages(start, end);
     }
-    return unused;
   }
 
   #checkOpen(what: string): void {

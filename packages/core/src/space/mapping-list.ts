@@ -10,16 +10,28 @@ import { formatMapping, formatRange, type Mapping } from './mapping.js';
 import { newSortedMap, type SortedMap } from './sorted-map.js';
 
 export class MappingList implements Iterable<Mapping> {
-  #byStart: SortedMap<Mapping> = newSortedMap();
+  readonly #byStart: SortedMap<Mapping>;
   /** How many mappings have a backing. */
-  readonly #backings = new Map<Backing, number>();
+  readonly #backings: Map<Backing, number>;
+  /** How many mappings the child of a fork has not as they are. */
+  #uninherited = 0;
   /** The mapping that was found last: most faults are near the one before. */
   #found: Mapping | undefined;
   /** What the tree puts its answers in, so that a look-up allocates nothing. */
   readonly #pair = [] as unknown as [number, Mapping];
 
+  constructor(byStart: SortedMap<Mapping> = newSortedMap(), backings: Iterable<[Backing, number]> = []) {
+    this.#byStart = byStart;
+    this.#backings = new Map(backings);
+  }
+
   get size(): number {
     return this.#byStart.size;
+  }
+
+  /** Whether there is any mapping that the child of a fork has not as it is. */
+  get hasUninherited(): boolean {
+    return this.#uninherited > 0;
   }
 
   /** What the mappings show. */
@@ -111,9 +123,8 @@ export class MappingList implements Iterable<Mapping> {
 
   /** A list of its own with the same mappings. */
   clone(): MappingList {
-    const list = new MappingList();
-    list.#byStart = this.#byStart.clone();
-    for (const [backing, mappings] of this.#backings) list.#backings.set(backing, mappings);
+    const list = new MappingList(this.#byStart.clone(), this.#backings);
+    list.#uninherited = this.#uninherited;
     return list;
   }
 
@@ -142,10 +153,10 @@ export class MappingList implements Iterable<Mapping> {
       if (last !== undefined && isAlike(last, mapping)) next[next.length - 1] = { ...last, end: mapping.end };
       else next.push(mapping);
     }
-    for (const mapping of next) this.#count(mapping.backing, 1);
+    for (const mapping of next) this.#count(mapping, 1);
     for (const mapping of old) this.#byStart.delete(mapping.start);
     for (const mapping of next) this.#byStart.set(mapping.start, mapping);
-    return old.map(({ backing }) => this.#count(backing, -1)).filter((backing) => backing !== undefined);
+    return old.map((mapping) => this.#count(mapping, -1)).filter((backing) => backing !== undefined);
   }
 
   #endingAt(page: Vpn): Mapping | undefined {
@@ -153,8 +164,9 @@ export class MappingList implements Iterable<Mapping> {
     return mapping?.end === page ? mapping : undefined;
   }
 
-  /** Counts mappings of a backing. @returns it where there are none any more. */
-  #count(backing: Backing | undefined, change: 1 | -1): Backing | undefined {
+  /** Counts a mapping. @returns its backing where no mapping has it any more. */
+  #count({ backing, onFork }: Mapping, change: 1 | -1): Backing | undefined {
+    if (onFork !== 'inherit') this.#uninherited += change;
     if (backing === undefined) return undefined;
     const mappings = (this.#backings.get(backing) ?? 0) + change;
     if (mappings > 0) this.#backings.set(backing, mappings);

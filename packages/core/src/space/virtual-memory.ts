@@ -26,6 +26,7 @@ import { AddressSpace } from './address-space.js';
 import { auditSpace, ExpectedCounts } from './audit.js';
 import type { EventLog } from './event-log.js';
 import { FAULT_NAMES, type FaultName } from './fault.js';
+import { MappingList } from './mapping-list.js';
 import type { PinnedMemory } from './pin.js';
 
 /** Counts since the virtual memory was made. Pages are 4096 bytes. */
@@ -98,12 +99,12 @@ export class VirtualMemory implements Disposable {
   }
 
   /**
-   * A new, empty address space. It is its maker's to close.
+   * A new, empty address space. It is its maker's to close. @param list its mappings: a fork's.
    * @throws OutOfMemory; InvalidArgument where the virtual memory is closed.
    */
-  createSpace(): AddressSpace {
+  createSpace(list = new MappingList()): AddressSpace {
     if (this.#closed) throw new InvalidArgument('the virtual memory is closed');
-    const space = new AddressSpace(this, this.#lastId + 1, (closed) => this.#spaces.delete(closed));
+    const space = new AddressSpace(this, this.#lastId + 1, list, (closed) => this.#spaces.delete(closed));
     this.#lastId++;
     this.#spaces.add(space);
     return space;
