@@ -1,103 +1,131 @@
 // @ts-check
 /**
  * What a fork costs, what the first writes after it cost, and what the child's end costs, by how much memory has been
- * touched: the fork that shares page tables beside the one that goes page by page.
+ * touched: holstein's fork, which shares page tables, beside the fork of the host's Linux (fork-host.c, over pages of
+ * 4 KiB) and holstein's own that goes page by page, all in one run and in turns.
+ *
+ * The writes are those of a program on the hart, under the kernel (fork-program.mjs): a figure for a page has the
+ * program's loop in it, the fault, its share of page tables that are copied, and the kernel's turns. RAM has been
+ * written once before anything is measured, as in any machine that has run for a while: neither side pays for memory
+ * that its host has never touched. Figures are medians of rounds; the first round counts for nothing.
  */
-import { copyOut, virtAddr, VirtualMemory, vpnOf } from '@holstein/core';
+import { VirtualMemory, vpnOf } from '@holstein/core';
+import { START, startProgram, time, touch, warmUp } from './fork-child.mjs';
+import { startHost } from './fork-host.mjs';
+import { PROGRAM_BYTES } from './fork-program.mjs';
 
 const MIB = 2 ** 20;
-const PAGE = 4096;
 const SIZES_MIB = [1, 16, 64, 256, 1024];
-const ROUNDS = 9;
-const START = virtAddr(0x10000);
+const ROUNDS = 7;
+/** Forks of each kind in a round: one that takes microseconds is timed more often. */
+const FORKS = { tables: 101, pages: 1, host: 3 };
+/** Pages that are timed together: fork-host.c has the same. */
+const GROUP = 16;
+/** What a write fault costs of a quantum, so that a turn of a process is about a group: see kernel.ts. */
+const FAULT_COST = 703;
 
-/** @param {number[]} values */
-const median = (values) => /** @type {number} */ (values.toSorted((a, b) => a - b)[values.length >> 1]);
+/** @typedef {import('@holstein/core').ForkKind} ForkKind */
+/** @typedef {import('./fork-host.mjs').Host} Host */
+/** @typedef {import('./fork-child.mjs').Child} Child */
+/** @typedef {'tables' | 'pages' | 'host'} Way */
 
-/** @param {() => void} work @returns microseconds */
-const time = (work) => {
-  const start = performance.now();
-  work();
-  return (performance.now() - start) * 1000;
-};
-
-/** @param {number} mib */
-const touchedSpace = (mib) => {
-  const virtualMemory = VirtualMemory.create({ memoryBytes: Math.min(2 * mib + 8, 4095) * MIB });
-  const space = virtualMemory.createSpace();
-  space.map({ at: START, lengthBytes: mib * MIB, protection: 'rw-' });
-  copyOut(space, START, new Uint8Array(mib * MIB).fill(1));
-  return space;
-};
-
-/**
- * @param {import('@holstein/core').AddressSpace} space
- * @param {import('@holstein/core').ForkKind} kind
- * @returns {number} microseconds for a fork, the median of several
- */
-const forkTime = (space, kind) =>
-  median(
-    // One that takes microseconds is timed more often.
-    Array.from({ length: kind === 'tables' ? 501 : ROUNDS }, () => {
-      /** @type {import('@holstein/core').AddressSpace | undefined} */
-      let child;
-      const taken = time(() => (child = space.fork(kind)));
-      child?.close();
-      return taken;
-    }),
+/** @param {readonly number[]} values @param {number} part 0 … 1 */
+const quantile = (values, part) =>
+  /** @type {number} */ (
+    values.toSorted((a, b) => a - b)[Math.min(Math.floor(values.length * part), values.length - 1)]
   );
 
-/**
- * Forks, writes every page of the child, and closes it.
- * @param {import('@holstein/core').AddressSpace} space
- * @param {import('@holstein/core').ForkKind} kind
- * @param {number} pages
- * @returns {{ fault: number, exit: number }} microseconds for a write fault, tables and all, and for the end; medians
- */
-const childTimes = (space, kind, pages) => {
-  const first = vpnOf(START);
-  /** @type {number[]} */
-  const faults = [];
-  /** @type {number[]} */
-  const exits = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const child = space.fork(kind);
-    const taken = time(() => {
-      for (let page = 0; page < pages; page++) {
-        child.handleFault(/** @type {import('@holstein/core').Vpn} */ (first + page), 'write');
-      }
-    });
-    faults.push(taken / pages);
-    exits.push(time(() => child.close()));
-  }
-  return { fault: median(faults), exit: median(exits) };
-};
+/** @param {readonly number[]} values */
+const median = (values) => quantile(values, 0.5);
 
-/** Copying pages and nothing else, into as much memory as the faults fill. @param {number} pages */
-const copyTime = (pages) => {
-  const bytes = new Uint8Array(2 * pages * PAGE).fill(1);
-  return median(
-    Array.from({ length: ROUNDS }, () => {
-      const taken = time(() => {
-        for (let page = 0; page < pages; page++) {
-          bytes.copyWithin((pages + page) * PAGE, page * PAGE, (page + 1) * PAGE);
+/** @param {readonly number[]} values */
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/**
+ * Forks of spaces of all sizes, in turns.
+ * @param {Host | undefined} host
+ * @returns {Promise<Record<Way, number[]>>} microseconds for a fork, by size
+ */
+const forkTimes = async (host) => {
+  const virtualMemory = VirtualMemory.create({ memoryBytes: (SIZES_MIB.reduce((a, b) => a + b) + 64) * MIB });
+  warmUp(virtualMemory);
+  const spaces = SIZES_MIB.map((mib) => {
+    const space = virtualMemory.createSpace();
+    touch(space, mib);
+    return space;
+  });
+  /** @type {Record<Way, number[][]>} */
+  const taken = { tables: spaces.map(() => []), pages: spaces.map(() => []), host: spaces.map(() => []) };
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const kind of /** @type {const} */ (['tables', 'pages'])) {
+      for (let count = 0; count < FORKS[kind]; count++) {
+        for (const [index, space] of spaces.entries()) {
+          const [spent, child] = time(() => space.fork(kind));
+          child.close();
+          if (round >= 0) taken[kind][index]?.push(spent);
         }
-      });
-      return taken / pages;
-    }),
-  );
+      }
+    }
+    for (const [index, mib] of host === undefined ? [] : SIZES_MIB.entries()) {
+      const { forks } = await /** @type {Host} */ (host).measure(mib, FORKS.host, 'forks');
+      if (round >= 0) taken.host[index]?.push(...forks.map((nanoseconds) => nanoseconds / 1000));
+    }
+  }
+  virtualMemory.close();
+  return { tables: taken.tables.map(median), pages: taken.pages.map(median), host: taken.host.map(median) };
 };
 
-/** Frames that a child holds which only reads. @param {import('@holstein/core').ForkKind} kind */
+/**
+ * @param {Host | undefined} host
+ * @returns {Promise<Record<Way, Child>>}
+ */
+const childTimes = async (host) => {
+  const programs = {
+    tables: startProgram({ fork: 'tables' }),
+    pages: startProgram({ fork: 'pages' }),
+  };
+  const inGroups = {
+    tables: startProgram({ fork: 'tables', quantumInstructions: GROUP * FAULT_COST }),
+    pages: startProgram({ fork: 'pages', quantumInstructions: GROUP * FAULT_COST }),
+  };
+  /** @type {Record<Way, Child[]>} */
+  const taken = { tables: [], pages: [], host: [] };
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const kind of /** @type {const} */ (['tables', 'pages'])) {
+      const child = { ...programs[kind](), groups: inGroups[kind]().groups };
+      if (round >= 0) taken[kind].push(child);
+    }
+    if (host === undefined) continue;
+    const { groups = [], exit = NaN, exitIdle = NaN } = await host.measure(PROGRAM_BYTES / MIB, 0, 'writes');
+    const pages = groups.map((nanoseconds) => nanoseconds / 1000 / GROUP);
+    if (round >= 0)
+      taken.host.push({ page: mean(pages), groups: pages, exit: exit / 1000, exitIdle: exitIdle / 1000 });
+  }
+  /** @param {Child[]} children */
+  const medians = (children) => ({
+    page: median(children.map(({ page }) => page)),
+    groups: children.flatMap(({ groups }) => groups),
+    exit: median(children.map(({ exit }) => exit)),
+    exitIdle: median(children.map(({ exitIdle }) => exitIdle)),
+  });
+  return {
+    tables: medians(taken.tables),
+    pages: medians(taken.pages),
+    host: medians(host === undefined ? taken.pages : taken.host),
+  };
+};
+
+/** Frames that a child holds which only reads. @param {ForkKind} kind */
 const idleFrames = (kind) => {
-  const space = touchedSpace(64);
-  const { memory } = space;
-  const before = memory.statistics().inUse;
+  const virtualMemory = VirtualMemory.create({ memoryBytes: 80 * MIB });
+  const space = virtualMemory.createSpace();
+  touch(space, 64);
+  const before = virtualMemory.memory.statistics().inUse;
   const child = space.fork(kind);
   for (let page = 0; page < 100; page++) {
     child.reach(/** @type {import('@holstein/core').Vpn} */ (vpnOf(START) + page), 'read');
   }
-  return memory.statistics().inUse - before;
+  return virtualMemory.memory.statistics().inUse - before;
 };
 
 /**
@@ -116,19 +144,95 @@ const compared = (name, unit, holstein, peerName, peer) => ({
   ratio: peer / holstein,
 });
 
-export function* measureFork() {
-  // Once for nothing: V8 compiles what is hot.
-  for (const kind of /** @type {const} */ (['tables', 'pages'])) forkTime(touchedSpace(16), kind);
-  for (const mib of SIZES_MIB) {
-    const space = touchedSpace(mib);
-    const name = mib < 1024 ? `fork-${mib}MiB` : 'fork-1GiB';
-    yield compared(name, 'µs', forkTime(space, 'tables'), 'fork by page', forkTime(space, 'pages'));
+/** @param {number} mib */
+const sizeName = (mib) => (mib < 1024 ? `${mib}MiB` : `${mib / 1024}GiB`);
+
+/** @param {readonly (readonly string[])[]} rows @returns {string} columns, the first to the left, the others to the right */
+const table = (rows) => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('   '),
+    )
+    .join('\n');
+};
+
+/** @param {number} microseconds */
+const figure = (microseconds) => microseconds.toFixed(microseconds < 100 ? 2 : 0);
+
+const WAYS = /** @type {const} */ ({
+  host: "the host's Linux",
+  pages: 'holstein, by page',
+  tables: 'holstein',
+});
+
+export async function* measureFork() {
+  const host = startHost();
+  if (host === undefined) {
+    console.error(
+      "fork: no C compiler here, so the host's fork is skipped: the fork by page stands in its place",
+    );
   }
-  const pages = (64 * MIB) / PAGE;
-  const space = touchedSpace(64);
-  const tables = childTimes(space, 'tables', pages);
-  const byPage = childTimes(space, 'pages', pages);
-  yield compared('cow-fault-64MiB', 'µs', tables.fault, 'bare copy', copyTime(pages));
-  yield compared('exit-64MiB', 'µs', tables.exit, 'fork by page', byPage.exit);
-  yield compared('idle-fork-frames', 'frames', idleFrames('tables'), 'fork by page', idleFrames('pages'));
+  const peerName = host === undefined ? 'fork by page' : "the host's Linux";
+  const ways = /** @type {Way[]} */ (Object.keys(WAYS)).filter((way) => way !== 'host' || host !== undefined);
+  const peerWay = host === undefined ? 'pages' : 'host';
+  try {
+    const forks = await forkTimes(host);
+    yield {
+      note: `fork, µs (RAM has been written before, as all that follows)\n${table([
+        [
+          'touched',
+          ...ways.map((way) => WAYS[way]),
+          `${peerWay === 'host' ? 'Linux' : 'by page'} / holstein`,
+        ],
+        ...SIZES_MIB.map((mib, size) => [
+          `${mib} MiB`,
+          ...ways.map((way) => figure(forks[way][size] ?? NaN)),
+          figure((forks[peerWay][size] ?? NaN) / (forks.tables[size] ?? NaN)),
+        ]),
+      ])}\n`,
+    };
+    const children = await childTimes(host);
+    yield {
+      note: `first write to a page after a fork of 64 MiB, µs (all but the mean by groups of ${GROUP} pages)\n${table(
+        [
+          ['', 'mean', 'min', 'median', 'p90', 'p99', 'max'],
+          ...ways.map((way) => {
+            const { page, groups } = children[way];
+            return [
+              WAYS[way],
+              figure(page),
+              ...[0, 0.5, 0.9, 0.99, 1].map((part) => figure(quantile(groups, part))),
+            ];
+          }),
+        ],
+      )}\n`,
+    };
+    yield {
+      note: `exit of a child of 64 MiB, µs\n${table([
+        ['', 'wrote all', 'wrote none'],
+        ...ways.map((way) => [WAYS[way], figure(children[way].exit), figure(children[way].exitIdle)]),
+      ])}\n`,
+    };
+    for (const [size, mib] of SIZES_MIB.entries()) {
+      yield compared(
+        `fork-${sizeName(mib)}`,
+        'µs',
+        forks.tables[size] ?? NaN,
+        peerName,
+        forks[peerWay][size] ?? NaN,
+      );
+    }
+    const { tables, [peerWay]: peer } = children;
+    yield compared('cow-fault-64MiB', 'µs', tables.page, peerName, peer.page);
+    yield compared('exit-64MiB', 'µs', tables.exit, peerName, peer.exit);
+    yield compared('exit-unwritten-64MiB', 'µs', tables.exitIdle, peerName, peer.exitIdle);
+    yield compared('idle-fork-frames', 'frames', idleFrames('tables'), 'fork by page', idleFrames('pages'));
+  } finally {
+    await host?.close();
+  }
 }

@@ -12,7 +12,11 @@ import { measureVmo } from './vmo.mjs';
  * @typedef {{ name: string, unit: string, holstein: number, peer: number, peerName: string, ratio: number }} Result
  */
 
-/** @type {Readonly<Record<string, () => Iterable<Result> | AsyncIterable<Result>>>} */
+/** For people, in place of a result: a table, or why something is not measured. @typedef {{ note: string }} Note */
+
+/** @typedef {() => Iterable<Result | Note> | AsyncIterable<Result | Note>} Benchmark */
+
+/** @type {Readonly<Record<string, Benchmark>>} */
 const BENCHMARKS = { fork: measureFork, paging: measurePaging, vmo: measureVmo };
 
 const args = process.argv.slice(2);
@@ -29,8 +33,12 @@ if (unknown !== undefined) {
 /** @type {Result[]} */
 const results = [];
 for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
-  const benchmark = /** @type {() => Iterable<Result> | AsyncIterable<Result>} */ (BENCHMARKS[name]);
+  const benchmark = /** @type {Benchmark} */ (BENCHMARKS[name]);
   for await (const result of benchmark()) {
+    if ('note' in result) {
+      if (!json) console.log(result.note);
+      continue;
+    }
     results.push(result);
     if (json) continue;
     const { unit, holstein, peer, peerName, ratio } = result;

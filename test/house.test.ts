@@ -43,8 +43,9 @@ test('packages are pinned to exact versions, and run nothing when they are insta
   expect(scripted).toEqual([]);
 });
 
-test('the core depends on no package', () => {
-  expect(JSON.parse(read('packages/core/package.json'))).not.toHaveProperty('dependencies');
+test('the core depends on a sorted map, and on nothing else', () => {
+  const { dependencies } = JSON.parse(read('packages/core/package.json')) as Manifest;
+  expect(Object.keys(dependencies ?? {})).toEqual(['sorted-btree']);
 });
 
 test('no committed file names this checkout’s folder or the server that packages came from', () => {

@@ -107,13 +107,13 @@ export class BuddyAllocator {
     for (let frame: number = first; frame < first + count;) {
       const block = this.#blockWith(frame);
       if (block === undefined) return false;
-      frame = block.first + 2 ** block.order;
+      frame = block.first + (1 << block.order);
     }
     for (let frame: number = first; frame < first + count;) {
       const block = this.#blockWith(frame)!;
-      const end = block.first + 2 ** block.order;
+      const end = block.first + (1 << block.order);
       this.#remove(block.first, block.order);
-      this.#words[this.#header + HEADER_FREE]! -= 2 ** block.order;
+      this.#words[this.#header + HEADER_FREE]! -= 1 << block.order;
       if (block.first < first) this.giveRange(block.first, first - block.first);
       if (end > first + count) this.giveRange(first + count, end - first - count);
       frame = end;
@@ -140,7 +140,7 @@ export class BuddyAllocator {
       const aligned = frame === 0 ? MAX_ORDER : 31 - Math.clz32(frame & -frame);
       const order = Math.min(aligned, 31 - Math.clz32(end - frame), MAX_ORDER);
       this.#join(frame, order);
-      frame += 2 ** order;
+      frame += 1 << order;
     }
   }
 
@@ -206,7 +206,7 @@ export class BuddyAllocator {
     let blocks = 0;
     let frame = head;
     let before: number = NO_FRAME;
-    while (frame !== NO_FRAME && visit(frame, 2 ** order, list)) {
+    while (frame !== NO_FRAME && visit(frame, 1 << order, list)) {
       const found = this.#words[this.#slot(frame) + STATE]! & ~FLAG_POISONED;
       if (found !== state)
         problems.push(`frame ${hex(frame)} is among the ${list}, its slot says ${hex(found)}`);
@@ -222,7 +222,7 @@ export class BuddyAllocator {
     }
     const counted = this.#words[this.#header + counter]!;
     if (counted !== blocks) problems.push(`there are ${blocks} ${list}, the header says ${counted}`);
-    return blocks * 2 ** order;
+    return blocks * (1 << order);
   }
 
   #takeFromLists(order: number): FrameNumber {
@@ -233,9 +233,9 @@ export class BuddyAllocator {
     this.#remove(block, found);
     while (found > order) {
       found--;
-      this.#insert(block + 2 ** found, found);
+      this.#insert(block + (1 << found), found);
     }
-    this.#words[this.#header + HEADER_FREE]! -= 2 ** order;
+    this.#words[this.#header + HEADER_FREE]! -= 1 << order;
     return frameNumber(block);
   }
 
@@ -245,7 +245,7 @@ export class BuddyAllocator {
     let order = initialOrder;
     while (order < MAX_ORDER) {
       const buddy = block ^ (1 << order);
-      if (buddy < this.#first || buddy + 2 ** order > this.#end) break;
+      if (buddy < this.#first || buddy + (1 << order) > this.#end) break;
       const state = this.#words[this.#slot(buddy) + STATE]! & ~FLAG_POISONED;
       if (state !== (FLAG_FREE_BLOCK | (order << STATE_ORDER_SHIFT))) break;
       this.#remove(buddy, order);
@@ -290,7 +290,7 @@ export class BuddyAllocator {
   /** The free block that holds a frame, if one does. */
   #blockWith(frame: number): { readonly first: number; readonly order: number } | undefined {
     for (let order = 0; order <= MAX_ORDER; order++) {
-      const first = frame - (frame % 2 ** order);
+      const first = frame - (frame % (1 << order));
       if (first < this.#first) return undefined;
       const state = this.#words[this.#slot(first) + STATE]! & ~FLAG_POISONED;
       if (state === (FLAG_FREE_BLOCK | (order << STATE_ORDER_SHIFT))) return { first, order };

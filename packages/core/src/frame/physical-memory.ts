@@ -1,8 +1,6 @@
 /**
- * Physical memory: RAM, its frames, and who holds each.
- *
- * RAM is one `WebAssembly.Memory` made at its full size (the host commits it lazily). A physical
- * address is a byte offset into it.
+ * Physical memory: RAM, its frames, and who holds each. RAM is one `WebAssembly.Memory` made at its full size (the host
+ * commits it lazily). A physical address is a byte offset into it.
  *
  *      0            reserved              meta                                    sizeBytes
  *      +------------+---------------------+---------------------------------------+
@@ -42,6 +40,7 @@ import {
   HEADER_TOTAL,
   MAGIC,
 } from './meta-header.js';
+import { type PageCopy, pageCopyFor } from './page-copy.js';
 import { checkPoison, poison } from './poison.js';
 import {
   type AllocateOptions,
@@ -97,6 +96,7 @@ export class PhysicalMemory {
   readonly #checking: boolean;
   readonly #reserveFrames: number;
   readonly #hooks: FrameHooks;
+  readonly #copyPage: PageCopy;
   #failWhen: (() => boolean) | undefined;
 
   /**
@@ -114,6 +114,7 @@ export class PhysicalMemory {
     this.words = new Uint32Array(buffer);
     this.doublewords = new BigUint64Array(buffer);
     this.view = new DataView(buffer);
+    this.#copyPage = pageCopyFor(this.memory, this.bytes);
     this.sizeBytes = options.sizeBytes;
     this.totalFrames = totalFrames;
     this.firstAllocatable = firstAllocatable;
@@ -298,8 +299,7 @@ export class PhysicalMemory {
   zero(frame: FrameNumber): void {
     // Asked first, for it refuses a frame that does not exist.
     const watched = this.isWatched(frame);
-    const start = frameStart(frame);
-    this.bytes.fill(0, start, start + PAGE_SIZE);
+    this.bytes.fill(0, frameStart(frame), frameStart(frame) + PAGE_SIZE);
     if (watched) this.#hooks.watcher?.frameWritten(frame, 0, PAGE_SIZE);
   }
 
@@ -307,8 +307,7 @@ export class PhysicalMemory {
   copy(from: FrameNumber, to: FrameNumber): void {
     this.slots.state(from);
     const watched = this.isWatched(to);
-    const start = frameStart(from);
-    this.bytes.copyWithin(frameStart(to), start, start + PAGE_SIZE);
+    this.#copyPage(frameStart(to), frameStart(from));
     if (watched) this.#hooks.watcher?.frameWritten(to, 0, PAGE_SIZE);
   }
 

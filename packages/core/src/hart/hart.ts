@@ -29,9 +29,11 @@ import { type Access, type Sv39PageTable, type Tlb, TLB_START, TLB_TAG_SHIFT } f
 import { CodeCache } from './code-cache.js';
 import {
   ACCESSES,
+  AGAIN,
   INTERRUPTED,
   type InterpreterExports,
   type InterpreterImports,
+  PAGE_FAULT,
   type Stop,
   STOPS,
 } from './interpreter-border.js';
@@ -69,6 +71,14 @@ export interface PageFault {
   readonly offset: number;
 }
 
+/**
+ * Looks after a page fault while the hart is running, so that it need not stop. All is as at a stop but for pc, which
+ * is not up to date, and the hart is not to be used but for what it tells of the run.
+ * @returns 0 where the access cannot be made: the hart stops with 'page-fault'. Else what it has cost, in instructions,
+ *   1 or more: that is taken from the run's budget, and the instruction begins again if any of that is left.
+ */
+export type FaultResolver = (page: Vpn, access: Access) => number;
+
 export interface HartOptions {
   /** Frames of decoded code to keep, 1 … 4096: 32 KiB of reserved RAM each. */
   readonly codeSlots?: number;
@@ -96,7 +106,12 @@ export class Hart {
   readonly #run: InterpreterExports['run'];
   #table: Sv39PageTable | undefined;
   #lastBudget = 0;
+  /** What of the budget resolved faults have cost. */
+  #charged = 0;
   #refills = 0;
+  #resolver: FaultResolver | undefined;
+  /** What the resolver has thrown: it goes to who called `run`, once the hart has stopped. */
+  #thrown: { readonly error: unknown } | undefined;
   readonly #fault = { access: 'read' as Access, page: vpn(0), offset: 0 };
   /** A write that was redirected to SCRATCH_DATA: where its bytes belong. */
   readonly #redirected = {
@@ -176,12 +191,12 @@ export class Hart {
     return this.#fault;
   }
 
-  /** Instructions that the last `run` ran. A system call counts; an instruction that faulted does not. */
+  /** Instructions that the last `run` ran, or has run so far. A system call counts; an instruction that faulted does not. */
   get retired(): number {
-    return this.#lastBudget - this.#memory.words[BUDGET_LEFT >>> 2]!;
+    return this.#lastBudget - this.#charged - this.#memory.words[BUDGET_LEFT >>> 2]!;
   }
 
-  /** Frames that the last `run` brought into the code cache. */
+  /** Frames that the last `run` brought into the code cache, since the last page fault that was resolved in it. */
   get refills(): number {
     return this.#refills;
   }
@@ -209,28 +224,29 @@ export class Hart {
   /**
    * Runs until something stops it, and at most `budget` instructions.
    * @param budget 0 … MAX_BUDGET.
+   * @param resolver is asked at a page fault, before it is one. What it throws is thrown here.
    * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction. It is
    *   'interrupted', with some of the budget left, where the code cache has been refilled so often that the
    *   caller may want to look at its clock (`refills`).
    * @throws InvalidArgument where the budget is out of range or the hart is in no address space.
    */
-  run(budget: number): Stop {
+  run(budget: number, resolver?: FaultResolver): Stop {
     if (!Number.isInteger(budget) || budget < 0 || budget > MAX_BUDGET) {
       throw new InvalidArgument(
         `a budget of ${budget} instructions: give a whole number from 0 to ${MAX_BUDGET}`,
       );
     }
-    const context = this.#enteredTable().tlbContext;
-    this.#tlb.activate(context);
-    const words = this.#memory.words;
-    words[KEY_READ >>> 2] = context.tags.read << TLB_TAG_SHIFT;
-    words[KEY_WRITE >>> 2] = context.tags.write << TLB_TAG_SHIFT;
-    words[KEY_EXECUTE >>> 2] = context.tags.execute << TLB_TAG_SHIFT;
+    this.#takeKeys();
     // x0 is never written by instructions, but is by anyone who holds `registers`.
     this.registers[0] = 0n;
     this.#lastBudget = budget;
+    this.#charged = 0;
     this.#refills = 0;
-    return STOPS[this.#run(budget)]!;
+    this.#resolver = resolver;
+    const stop = STOPS[this.#run(budget)]!;
+    this.#resolver = undefined;
+    if (this.#thrown !== undefined) this.#throwAgain();
+    return stop;
   }
 
   /** @returns a line for each thing that is wrong with the decoded code. */
@@ -246,15 +262,32 @@ export class Hart {
     return this.#table;
   }
 
+  /** Lets the interpreter find what the TLB has of the entered space. */
+  #takeKeys(): void {
+    const context = this.#enteredTable().tlbContext;
+    this.#tlb.activate(context);
+    const { tags } = context;
+    const { words } = this.#memory;
+    words[KEY_READ >>> 2] = tags.read << TLB_TAG_SHIFT;
+    words[KEY_WRITE >>> 2] = tags.write << TLB_TAG_SHIFT;
+    words[KEY_EXECUTE >>> 2] = tags.execute << TLB_TAG_SHIFT;
+  }
+
+  #throwAgain(): never {
+    const { error } = this.#thrown!;
+    this.#thrown = undefined;
+    throw error;
+  }
+
   #readMiss(low: number, high: number, width: number): number {
     const page = pageOf(low, high);
     const offset = low & (PAGE_SIZE - 1);
-    const frame = this.#translate('read', page, offset);
-    if (frame === NO_FRAME) return 0;
+    const frame = this.#translate('read', page);
+    if (frame === NO_FRAME) return this.#answerFault('read', page, offset);
     this.#tlb.install(this.#enteredTable().tlbContext, 'read', page, frame);
     if (offset + width <= PAGE_SIZE) return frameStart(frame) + offset;
-    const second = this.#translate('read', vpn(page + 1), 0);
-    if (second === NO_FRAME) return 0;
+    const second = this.#translate('read', vpn(page + 1));
+    if (second === NO_FRAME) return this.#answerFault('read', vpn(page + 1), 0);
     this.#gather(frame, offset, width, second);
     return SCRATCH_DATA;
   }
@@ -262,11 +295,11 @@ export class Hart {
   #writeMiss(low: number, high: number, width: number): number {
     const page = pageOf(low, high);
     const offset = low & (PAGE_SIZE - 1);
-    const frame = this.#translate('write', page, offset);
-    if (frame === NO_FRAME) return 0;
+    const frame = this.#translate('write', page);
+    if (frame === NO_FRAME) return this.#answerFault('write', page, offset);
     const crosses = offset + width > PAGE_SIZE;
-    const second = crosses ? this.#translate('write', vpn(page + 1), 0) : NO_FRAME;
-    if (crosses && second === NO_FRAME) return 0;
+    const second = crosses ? this.#translate('write', vpn(page + 1)) : NO_FRAME;
+    if (crosses && second === NO_FRAME) return this.#answerFault('write', vpn(page + 1), 0);
     const watched = this.#memory.isWatched(frame);
     if (!watched) this.#tlb.install(this.#enteredTable().tlbContext, 'write', page, frame);
     if (!crosses && !watched) return frameStart(frame) + offset;
@@ -301,8 +334,8 @@ export class Hart {
 
   #fetchMiss(low: number, high: number): number {
     const page = pageOf(low, high);
-    const frame = this.#translate('execute', page, low & (PAGE_SIZE - 1));
-    if (frame === NO_FRAME) return 0;
+    const frame = this.#translate('execute', page);
+    if (frame === NO_FRAME) return this.#answerFault('execute', page, low & (PAGE_SIZE - 1));
     if (this.#codeCache.slotOf(frame) === undefined && ++this.#refills > MOST_REFILLS) return INTERRUPTED;
     const records = this.#codeCache.slotFor(frame);
     this.#tlb.install(this.#enteredTable().tlbContext, 'execute', page, frame, records);
@@ -311,10 +344,10 @@ export class Hart {
 
   #decodeCrossing(low: number, high: number): number {
     const page = pageOf(low, high);
-    const first = this.#translate('execute', page, low & (PAGE_SIZE - 1));
-    if (first === NO_FRAME) return 0;
-    const second = this.#translate('execute', vpn(page + 1), 0);
-    if (second === NO_FRAME) return 0;
+    const first = this.#translate('execute', page);
+    if (first === NO_FRAME) return this.#answerFault('execute', page, low & (PAGE_SIZE - 1));
+    const second = this.#translate('execute', vpn(page + 1));
+    if (second === NO_FRAME) return this.#answerFault('execute', vpn(page + 1), 0);
     return this.#codeCache.decodeCrossing(first, second);
   }
 
@@ -331,15 +364,51 @@ export class Hart {
     );
   }
 
-  /** Translates, and remembers what for where it is a fault. */
-  #translate(access: Access, page: Vpn, offset: number): FrameNumber {
-    const frame = this.#enteredTable().translate(page, access);
-    if (frame === NO_FRAME) {
+  #translate(access: Access, page: Vpn): FrameNumber {
+    return this.#enteredTable().translate(page, access);
+  }
+
+  /** What becomes of a page fault: AGAIN where the resolver has seen to it, else PAGE_FAULT, with its details. */
+  #answerFault(access: Access, page: Vpn, offset: number): typeof AGAIN | typeof PAGE_FAULT {
+    const cost = this.#askResolver(page, access);
+    if (cost === 0) {
       this.#fault.access = access;
       this.#fault.page = page;
       this.#fault.offset = offset;
+      return PAGE_FAULT;
     }
-    return frame;
+    this.#refills = 0;
+    // Whatever was done for it may have forgotten all that the TLB had of this space.
+    this.#takeKeys();
+    const { words } = this.#memory;
+    const left = words[BUDGET_LEFT >>> 2]!;
+    if (cost >= left) {
+      words[BUDGET_LEFT >>> 2] = 0;
+      this.#charged += left;
+      return AGAIN;
+    }
+    words[BUDGET_LEFT >>> 2] = left - cost;
+    this.#charged += cost;
+    if (access === 'write') this.#installWrite(page);
+    return AGAIN;
+  }
+
+  #askResolver(page: Vpn, access: Access): number {
+    if (this.#resolver === undefined) return 0;
+    try {
+      return this.#resolver(page, access);
+    } catch (error) {
+      // It may not leave through the interpreter, which would lose pc.
+      this.#thrown = { error };
+      return 0;
+    }
+  }
+
+  /** Saves the instruction that faulted, and is about to run, another miss. */
+  #installWrite(page: Vpn): void {
+    const frame = this.#translate('write', page);
+    if (frame === NO_FRAME || this.#memory.isWatched(frame)) return;
+    this.#tlb.install(this.#enteredTable().tlbContext, 'write', page, frame);
   }
 }
 

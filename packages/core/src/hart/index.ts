@@ -2,7 +2,14 @@
  * The hart: RV64IMAC user mode, as an interpreter in WebAssembly that is generated from one instruction
  * table. `Hart` runs programs in an address space; `decode` and `disassemble` read machine code.
  */
-export { CONTEXT_BYTES, Hart, type HartOptions, MAX_BUDGET, type PageFault } from './hart.js';
+export {
+  CONTEXT_BYTES,
+  type FaultResolver,
+  Hart,
+  type HartOptions,
+  MAX_BUDGET,
+  type PageFault,
+} from './hart.js';
 export {
   decode,
   type Decoded,

@@ -20,20 +20,25 @@ export type Stop = (typeof STOPS)[number];
 
 export const stopCode = (stop: Stop | InstructionTrap): number => STOPS.indexOf(stop);
 
-/** What the module imports from the hart, beside `ram.memory`. Addresses come as low and high words. */
+/**
+ * What the module imports from the hart, beside `ram.memory`. Addresses come as low and high words.
+ *
+ * While a miss is being looked after, BUDGET_LEFT has the instructions that may still run, the one that missed
+ * included, and the hart may take from them. Where it gives no address, it gives one of the three answers below.
+ */
 export type InterpreterImports = {
-  /** Gives the byte in RAM of an access that the TLB does not know; 0 is a page fault, whose details the hart keeps. */
+  /** Gives the byte in RAM of an access that the TLB does not know, or an answer. */
   readMiss(low: number, high: number, width: number): number;
   /** As readMiss. Where it gives SCRATCH_DATA, `writeDone` follows once the data is there. */
   writeMiss(low: number, high: number, width: number): number;
   writeDone(): void;
-  /** Gives the decoded records of the page of pc; 0 is a page fault, INTERRUPTED asks for a stop before pc. */
+  /** Gives the decoded records of the page of pc, or an answer. */
   fetchMiss(low: number, high: number): number;
   /** Decodes the instruction of a record. */
   decode(record: number): void;
   /** Compares a hit of the TLB with the page table (checking only). `host` is the byte in RAM, or for a fetch the records. */
   checkHit(access: number, low: number, high: number, host: number): void;
-  /** Decodes the instruction at pc, which crosses into the next page, to CROSSING; 0 is a page fault, else CROSSING. */
+  /** Decodes the instruction at pc, which crosses into the next page, to CROSSING. Gives CROSSING, or an answer. */
   decodeCrossing(low: number, high: number): number;
 };
 
@@ -42,8 +47,12 @@ export interface InterpreterExports {
   run(budget: number): number;
 }
 
-/** An address that no record has. */
+/** Answers to a miss, in place of an address in RAM, which none of them can be: stop at a page fault, whose details the hart keeps; */
+export const PAGE_FAULT = 0;
+/** stop before the instruction; */
 export const INTERRUPTED = 1;
+/** go on with the instruction from its beginning, if any of the budget is left. */
+export const AGAIN = 2;
 
 export type Imported = Readonly<Record<keyof InterpreterImports, FunctionIndex>>;
 

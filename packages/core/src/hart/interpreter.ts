@@ -2,10 +2,13 @@
  * Generates the interpreter: a WebAssembly module with one function, `run(budget) → stop code`, made from
  * the instruction table.
  *
- *      loop jump                     find the page of `target` in the fetch TLB, and its decoded records
- *        loop next                   stop if the budget is spent; br_table on the record's handler
- *          handler of each instruction, which ends with the next record and goes to `next`,
- *          or with another `target` and goes to `jump`, or stops
+ *      loop jump
+ *        block missed
+ *          find the page of `target` in the fetch TLB, and its decoded records
+ *          loop next                 stop if the budget is spent; br_table on the record's handler
+ *            handler of each instruction, which ends with the next record and goes to `next`,
+ *            or with another `target` and goes to `jump`, or stops
+ *        end                         what the hart could not translate: back to `jump` if it was resolved, else stop
  *
  * Within a page `record` is the program counter; pc is worked out from it where it is asked for. Registers
  * are in RAM. A load or store compares one TLB key, and calls out where it misses.
@@ -29,7 +32,8 @@ import {
   INSTRUCTION_HANDLERS,
 } from './handlers.js';
 import { type Emitter, INSTRUCTIONS, type Width } from './instructions/index.js';
-import { ACCESSES, type Imported, INTERRUPTED, type Stop, stopCode } from './interpreter-border.js';
+import { ACCESSES, AGAIN, type Imported, type Stop, stopCode } from './interpreter-border.js';
+import { InterpreterLocals } from './interpreter-locals.js';
 import {
   BUDGET_LEFT,
   KEY_EXECUTE,
@@ -87,121 +91,88 @@ class InterpreterWriter {
   readonly #code: CodeBuilder;
   readonly #imports: Imported;
   readonly #checksHits: boolean;
-  /** Instructions that may still run. */
-  readonly #budget: Local;
-  /** The record of the instruction that runs. */
-  readonly #record: Local;
-  /** The first record of its page. */
-  readonly #pageRecords: Local;
-  /** Bytes of records, from `pageRecords`, that a branch may go to directly. 0 within a page-crossing instruction. */
-  readonly #span: Local;
-  /** The virtual address of the page. */
-  readonly #pageAddress: Local;
-  /** Where to go on; at the end, the pc to leave behind. */
-  readonly #target: Local;
-  readonly #stop: Local;
-  readonly #address: Local;
-  readonly #line: Local;
-  readonly #host: Local;
-  readonly #scratch: readonly Local[];
+  readonly #locals: InterpreterLocals;
 
   constructor(code: CodeBuilder, imports: Imported, checksHits: boolean) {
     this.#code = code;
     this.#imports = imports;
     this.#checksHits = checksHits;
-    this.#budget = code.parameter(0);
-    this.#record = code.local('i32');
-    this.#pageRecords = code.local('i32');
-    this.#span = code.local('i32');
-    this.#pageAddress = code.local('i64');
-    this.#target = code.local('i64');
-    this.#stop = code.local('i32');
-    this.#address = code.local('i64');
-    this.#line = code.local('i32');
-    this.#host = code.local('i32');
-    this.#scratch = [code.local('i64'), code.local('i64'), code.local('i64'), code.local('i64')];
+    this.#locals = new InterpreterLocals(code);
   }
 
   write(): void {
     const code = this.#code;
     code.i32(0);
     code.memory('i64.load', PC);
-    code.set(this.#target);
+    code.set(this.#locals.target);
     const exit = code.block();
     const jump = code.loop();
-    this.#findPage(exit);
+    const missed = code.block();
+    this.#findPage(missed);
     const next = code.loop();
-    const labels = { exit, jump, next };
+    const labels = { exit, jump, missed, next };
     this.#spendBudget(exit);
     this.#dispatch(labels);
     code.end();
     code.end();
+    this.#answerMiss(labels);
+    code.end();
     code.end();
     code.i32(0);
-    code.get(this.#target);
+    code.get(this.#locals.target);
     code.memory('i64.store', PC);
     code.i32(0);
-    code.get(this.#budget);
+    code.get(this.#locals.budget);
     code.memory('i32.store', BUDGET_LEFT);
-    code.get(this.#stop);
+    code.get(this.#locals.stop);
   }
 
   /** Sets record, pageRecords, pageAddress and span for `target`. */
-  #findPage(exit: Label): void {
+  #findPage(missed: Label): void {
     const code = this.#code;
-    code.get(this.#target);
+    code.get(this.#locals.target);
     code.i64(PAGE_MASK);
     code.op('i64.and');
-    code.set(this.#pageAddress);
-    this.#pushLine('execute', this.#target);
-    code.tee(this.#line);
+    code.set(this.#locals.pageAddress);
+    this.#pushLine('execute', this.#locals.target);
+    code.tee(this.#locals.line);
     code.memory('i64.load', 0);
-    code.get(this.#pageAddress);
+    code.get(this.#locals.pageAddress);
     code.i32(0);
     code.memory('i64.load', KEY_EXECUTE);
     code.op('i64.or', 'i64.eq');
     code.if();
-    code.get(this.#line);
+    code.get(this.#locals.line);
     code.memory('i32.load', TLB_EXTRA);
-    code.set(this.#pageRecords);
-    this.#checkHit('execute', this.#target, this.#pageRecords);
+    code.set(this.#locals.pageRecords);
+    this.#checkHit('execute', this.#locals.target, this.#locals.pageRecords);
     code.else();
-    this.#pushWords(this.#target);
-    code.call(this.#imports.fetchMiss);
-    code.tee(this.#pageRecords);
-    code.i32(INTERRUPTED);
-    code.op('i32.le_u');
-    code.if();
-    code.i32(stopCode('interrupted'));
-    code.i32(stopCode('page-fault'));
-    code.get(this.#pageRecords);
-    code.op('select');
-    code.set(this.#stop);
-    code.br(exit);
+    this.#callOut(this.#imports.fetchMiss, 0, missed, () => this.#pushWords(this.#locals.target));
+    code.get(this.#locals.host);
+    code.set(this.#locals.pageRecords);
     code.end();
-    code.end();
-    code.get(this.#pageRecords);
-    code.get(this.#target);
+    code.get(this.#locals.pageRecords);
+    code.get(this.#locals.target);
     code.op('i32.wrap_i64');
     // Without the lowest bit: an odd pc, which only the hart's user can set, would lie between two records.
     code.i32(PAGE_SIZE - 2);
     code.op('i32.and');
     code.i32(RECORD_SHIFT);
     code.op('i32.shl', 'i32.add');
-    code.set(this.#record);
+    code.set(this.#locals.record);
     code.i32(PAGE_RECORD_BYTES);
-    code.set(this.#span);
+    code.set(this.#locals.span);
   }
 
   #spendBudget(exit: Label): void {
     const code = this.#code;
-    code.get(this.#budget);
+    code.get(this.#locals.budget);
     code.op('i32.eqz');
     code.if();
     this.#pushPc();
-    code.set(this.#target);
+    code.set(this.#locals.target);
     code.i32(stopCode('budget'));
-    code.set(this.#stop);
+    code.set(this.#locals.stop);
     code.br(exit);
     code.end();
     this.#addToBudget(-1);
@@ -214,7 +185,7 @@ class InterpreterWriter {
     const handlers = [...writers.keys()].toReversed();
     const blocks = new Map(handlers.map((handler) => [handler, code.block()]));
     const illegal = blocks.get(HANDLER_ILLEGAL)!;
-    code.get(this.#record);
+    code.get(this.#locals.record);
     code.memory('i32.load16_u', RECORD_HANDLER);
     code.brTable(
       Array.from({ length: HANDLER_COUNT }, (_, handler) => blocks.get(handler) ?? illegal),
@@ -233,16 +204,16 @@ class InterpreterWriter {
     for (const { handler, instruction, sizeBytes } of INSTRUCTION_HANDLERS) {
       writers.set(handler, () => {
         INSTRUCTIONS[instruction]!.emit(this.#emitter(sizeBytes, labels));
-        code.get(this.#record);
+        code.get(this.#locals.record);
         code.i32(sizeBytes << RECORD_SHIFT);
         code.op('i32.add');
-        code.set(this.#record);
+        code.set(this.#locals.record);
         code.br(labels.next);
       });
     }
     // These are no instructions: each gives back what it took from the budget.
     writers.set(HANDLER_DECODE, () => {
-      code.get(this.#record);
+      code.get(this.#locals.record);
       code.call(this.#imports.decode);
       this.#addToBudget(1);
       code.br(labels.next);
@@ -250,32 +221,30 @@ class InterpreterWriter {
     writers.set(HANDLER_NEXT_PAGE, () => {
       this.#addToBudget(1);
       this.#pushPc();
-      code.set(this.#target);
+      code.set(this.#locals.target);
       code.br(labels.jump);
     });
     writers.set(HANDLER_CROSSING, () => {
       this.#pushPc();
-      code.set(this.#target);
-      this.#pushWords(this.#target);
-      code.call(this.#imports.decodeCrossing);
-      code.tee(this.#record);
-      code.op('i32.eqz');
-      code.if();
-      this.#leave('page-fault', labels.exit);
-      code.end();
+      code.set(this.#locals.target);
+      this.#callOut(this.#imports.decodeCrossing, 1, labels.missed, () =>
+        this.#pushWords(this.#locals.target),
+      );
+      code.get(this.#locals.host);
+      code.set(this.#locals.record);
       this.#addToBudget(1);
       // The crossing record stands for the last halfword of a page whose other records are not there.
-      code.get(this.#record);
+      code.get(this.#locals.record);
       code.i32((RECORDS_IN_PAGE - 1) * RECORD_BYTES);
       code.op('i32.sub');
-      code.set(this.#pageRecords);
+      code.set(this.#locals.pageRecords);
       code.i32(0);
-      code.set(this.#span);
+      code.set(this.#locals.span);
       code.br(labels.next);
     });
     writers.set(HANDLER_ILLEGAL, () => {
       this.#pushPc();
-      code.set(this.#target);
+      code.set(this.#locals.target);
       this.#leave('illegal-instruction', labels.exit);
     });
     return writers;
@@ -285,22 +254,22 @@ class InterpreterWriter {
   #leave(stop: Stop, exit: Label): void {
     this.#addToBudget(1);
     this.#code.i32(stopCode(stop));
-    this.#code.set(this.#stop);
+    this.#code.set(this.#locals.stop);
     this.#code.br(exit);
   }
 
   #addToBudget(change: number): void {
-    this.#code.get(this.#budget);
+    this.#code.get(this.#locals.budget);
     this.#code.i32(change);
     this.#code.op('i32.add');
-    this.#code.set(this.#budget);
+    this.#code.set(this.#locals.budget);
   }
 
   #pushPc(): void {
     const code = this.#code;
-    code.get(this.#pageAddress);
-    code.get(this.#record);
-    code.get(this.#pageRecords);
+    code.get(this.#locals.pageAddress);
+    code.get(this.#locals.record);
+    code.get(this.#locals.pageRecords);
     code.op('i32.sub');
     code.i32(RECORD_SHIFT);
     code.op('i32.shr_u', 'i64.extend_i32_u', 'i64.add');
@@ -329,37 +298,77 @@ class InterpreterWriter {
     code.op('i32.add');
   }
 
-  #translate(access: 'read' | 'write', width: Width, exit: Label): void {
+  #translate(access: 'read' | 'write', width: Width, missed: Label): void {
     const code = this.#code;
-    this.#pushLine(access, this.#address);
-    code.tee(this.#line);
+    this.#pushLine(access, this.#locals.address);
+    code.tee(this.#locals.line);
     code.memory('i64.load', 0);
-    code.get(this.#address);
+    code.get(this.#locals.address);
     code.i64(PAGE_MASK | BigInt(width - 1));
     code.op('i64.and');
     code.i32(0);
     code.memory('i64.load', access === 'read' ? KEY_READ : KEY_WRITE);
     code.op('i64.or', 'i64.eq');
     code.if();
-    code.get(this.#address);
+    code.get(this.#locals.address);
     code.op('i32.wrap_i64');
-    code.get(this.#line);
+    code.get(this.#locals.line);
     code.memory('i32.load', TLB_ADDEND);
     code.op('i32.add');
-    code.set(this.#host);
-    this.#checkHit(access, this.#address, this.#host);
+    code.set(this.#locals.host);
+    this.#checkHit(access, this.#locals.address, this.#locals.host);
     code.else();
-    this.#pushWords(this.#address);
-    code.i32(width);
-    code.call(access === 'read' ? this.#imports.readMiss : this.#imports.writeMiss);
-    code.tee(this.#host);
-    code.op('i32.eqz');
-    code.if();
     this.#pushPc();
-    code.set(this.#target);
-    this.#leave('page-fault', exit);
+    code.set(this.#locals.target);
+    const miss = access === 'read' ? this.#imports.readMiss : this.#imports.writeMiss;
+    this.#callOut(miss, 1, missed, () => {
+      this.#pushWords(this.#locals.address);
+      code.i32(width);
+    });
     code.end();
+  }
+
+  /**
+   * Calls out for what the TLB does not know. `host` is an address then; where it is an answer the way leads to `missed`.
+   * @param undone 1 where the instruction at `target` has been taken from the budget already. @param push the arguments.
+   */
+  #callOut(miss: FunctionIndex, undone: 0 | 1, missed: Label, push: () => void): void {
+    const code = this.#code;
+    code.i32(0);
+    code.get(this.#locals.budget);
+    code.i32(undone);
+    code.op('i32.add');
+    code.memory('i32.store', BUDGET_LEFT);
+    push();
+    code.call(miss);
+    code.tee(this.#locals.host);
+    code.i32(AGAIN);
+    code.op('i32.le_u');
+    code.brIf(missed);
+  }
+
+  /** Does what `host` answers to a miss of the instruction at `target`, which has not run. */
+  #answerMiss({ exit, jump }: Pick<Labels, 'exit' | 'jump'>): void {
+    const code = this.#code;
+    code.i32(0);
+    code.memory('i32.load', BUDGET_LEFT);
+    code.set(this.#locals.budget);
+    code.get(this.#locals.host);
+    code.i32(AGAIN);
+    code.op('i32.eq');
+    code.if();
+    code.get(this.#locals.budget);
+    code.brIf(jump);
+    code.i32(stopCode('budget'));
+    code.set(this.#locals.stop);
+    code.br(exit);
     code.end();
+    code.i32(stopCode('interrupted'));
+    code.i32(stopCode('page-fault'));
+    // PAGE_FAULT is 0, INTERRUPTED is not.
+    code.get(this.#locals.host);
+    code.op('select');
+    code.set(this.#locals.stop);
   }
 
   #checkHit(access: Access, address: Local, host: Local): void {
@@ -371,37 +380,37 @@ class InterpreterWriter {
     code.call(this.#imports.checkHit);
   }
 
-  #emitter(sizeBytes: 2 | 4, { exit, jump, next }: Labels): Emitter {
+  #emitter(sizeBytes: 2 | 4, { exit, jump, missed, next }: Labels): Emitter {
     const code = this.#code;
     const pushRegister = (field: number): void => {
-      code.get(this.#record);
+      code.get(this.#locals.record);
       code.memory('i32.load16_u', field);
       code.memory('i64.load', REGISTERS);
     };
     const pushImmediate = (): void => {
-      code.get(this.#record);
+      code.get(this.#locals.record);
       code.memory('i64.load32_s', RECORD_IMM);
     };
     const jumpByImmediate = (): void => {
-      code.get(this.#record);
-      code.get(this.#record);
+      code.get(this.#locals.record);
+      code.get(this.#locals.record);
       code.memory('i32.load', RECORD_IMM);
       code.i32(RECORD_SHIFT);
       code.op('i32.shl', 'i32.add');
-      code.tee(this.#host);
-      code.get(this.#pageRecords);
+      code.tee(this.#locals.host);
+      code.get(this.#locals.pageRecords);
       code.op('i32.sub');
-      code.get(this.#span);
+      code.get(this.#locals.span);
       code.op('i32.lt_u');
       code.if();
-      code.get(this.#host);
-      code.set(this.#record);
+      code.get(this.#locals.host);
+      code.set(this.#locals.record);
       code.br(next);
       code.end();
       this.#pushPc();
       pushImmediate();
       code.op('i64.add');
-      code.set(this.#target);
+      code.set(this.#locals.target);
       code.br(jump);
     };
     return {
@@ -416,17 +425,17 @@ class InterpreterWriter {
         code.op('i64.add');
       },
       writeRd: (value) => {
-        code.get(this.#record);
+        code.get(this.#locals.record);
         code.memory('i32.load16_u', RECORD_RD);
         value();
         code.memory('i64.store', REGISTERS);
       },
-      scratch: (n) => this.#scratch[n]!,
+      scratch: (n) => this.#locals.scratch[n]!,
       translate: (access, width, address) => {
         address();
-        code.set(this.#address);
-        this.#translate(access, width, exit);
-        return this.#host;
+        code.set(this.#locals.address);
+        this.#translate(access, width, missed);
+        return this.#locals.host;
       },
       readAt: (opcode: MemoryOpcode, host) => {
         code.get(host);
@@ -463,16 +472,16 @@ class InterpreterWriter {
       jump: jumpByImmediate,
       jumpTo: (target) => {
         target();
-        code.set(this.#target);
+        code.set(this.#locals.target);
         code.br(jump);
       },
       trap: (trap) => {
         this.#pushPc();
-        code.set(this.#target);
+        code.set(this.#locals.target);
         if (trap === 'system-call') {
           // A system call is an instruction of the program's: it has run, though pc still names it.
           code.i32(stopCode(trap));
-          code.set(this.#stop);
+          code.set(this.#locals.stop);
           code.br(exit);
         } else {
           this.#leave(trap, exit);
@@ -485,5 +494,6 @@ class InterpreterWriter {
 interface Labels {
   readonly exit: Label;
   readonly jump: Label;
+  readonly missed: Label;
   readonly next: Label;
 }

@@ -9,8 +9,10 @@
  * Nothing that a process does throws out of `step`: it gets -1, or is killed with a message.
  */
 import { hex, HolsteinError, InvalidArgument, OutOfMemory } from '../frame/index.js';
-import { CONTEXT_BYTES, type Hart, MAX_BUDGET, type Stop } from '../hart/index.js';
+import { CONTEXT_BYTES, type FaultResolver, type Hart, MAX_BUDGET, type Stop } from '../hart/index.js';
+import { type FaultOutcome, UNMAPPED } from '../paging/index.js';
 import type { ForkKind, VirtualMemory } from '../space/index.js';
+import { Accounting, PAGE_FAULT_COST, SYSTEM_CALL_COST } from './accounting.js';
 import { auditProcesses } from './audit.js';
 import { Console } from './console.js';
 import { faultReason } from './fault-report.js';
@@ -51,12 +53,6 @@ export interface KernelOptions {
 export type KernelState =
   'running' | 'waiting-for-input' | 'waiting-for-output' | 'waiting-for-pager' | 'stuck' | 'halted';
 
-/** What a system call and a page fault cost of a quantum, in instructions: about their time on the host. */
-const SYSTEM_CALL_COST = 200;
-const PAGE_FAULT_COST = 200;
-/** And each frame that either takes, frees or shares, and each frame of code that is to be decoded. */
-const FRAME_COST = 500;
-const REFILL_COST = 5_000;
 const ECALL_BYTES = 4n;
 const REGISTER_BYTES = 8;
 const PC_IN_CONTEXT = CONTEXT_BYTES - 8;
@@ -78,8 +74,9 @@ export class Kernel {
   #onHart: Process | undefined;
   /** The process that ran last: the next turn is for those after it. */
   #lastRun = 0;
-  #time = 0;
-  #instructions = 0;
+  readonly #accounting: Accounting;
+  /** What became of the last page fault. */
+  #faultOutcome: FaultOutcome = UNMAPPED;
   readonly #programs: Programs;
   readonly #pagerWaits = new PagerWaits((channel) => this.wake(channel));
 
@@ -90,6 +87,7 @@ export class Kernel {
     checkLimits(this.limits);
     this.hart = options.hart;
     this.virtualMemory = options.virtualMemory;
+    this.#accounting = new Accounting(this.hart, this.virtualMemory);
     this.#programs = new Programs(this.virtualMemory.objects);
     this.#quantum = positive('quantumInstructions', options.quantumInstructions ?? 100_000, MAX_BUDGET);
     this.#instructionsPerTick = positive(
@@ -103,17 +101,17 @@ export class Kernel {
 
   /** Ticks since the kernel was made. */
   get ticks(): number {
-    return Math.floor(this.#time / this.#instructionsPerTick);
+    return Math.floor(this.#accounting.time / this.#instructionsPerTick);
   }
 
   /** Instructions that processes have run. */
   get instructions(): number {
-    return this.#instructions;
+    return this.#accounting.instructions;
   }
 
   /** Settles when some pager that a process waits for has answered; undefined where none waits. */
   get pagerAnswer(): Promise<void> | undefined {
-    return this.#pagerWaits.answer;
+    return this.#pagerWaits.answerTo(this.#processes.values());
   }
 
   get processes(): ReadonlyMap<number, Process> {
@@ -287,8 +285,9 @@ export class Kernel {
 
   #runSlice(process: Process): void {
     this.#switchTo(process);
-    let left = this.#quantum;
-    while (left > 0 && process.state === 'runnable') {
+    const accounting = this.#accounting;
+    accounting.beginTurn(this.#quantum);
+    while (accounting.left > 0 && process.state === 'runnable') {
       if (process.killed) {
         this.exit(process, KILLED_STATUS);
         return;
@@ -297,22 +296,19 @@ export class Kernel {
         this.#failWait(process, process.failedWait);
         continue;
       }
-      const stop = this.hart.run(left);
-      const { retired, refills } = this.hart;
-      const framesBefore = this.#framesMoved();
-      const handling = this.#handle(process, stop);
-      const frames = Math.abs(this.#framesMoved() - framesBefore);
-      const spent = retired + handling + frames * FRAME_COST + refills * REFILL_COST;
-      this.#instructions += retired;
-      this.#time += spent;
-      left -= spent;
+      accounting.beginRun();
+      const stop = this.hart.run(accounting.left, this.#resolveFault);
+      if (stop !== 'page-fault') accounting.beginHandling();
+      accounting.charge(this.#handle(process, stop));
     }
   }
 
-  /** A number that changes by the frames that are taken, freed or shared. */
-  #framesMoved(): number {
-    return this.virtualMemory.counters.framesSharedByForks - this.virtualMemory.memory.freeFrames;
-  }
+  /** Resolves a page fault of the process on the hart, which runs on then; else it stops for it. */
+  readonly #resolveFault: FaultResolver = (page, access) => {
+    this.#accounting.beginHandling();
+    this.#faultOutcome = this.#onHart!.space.handleFault(page, access);
+    return this.#faultOutcome.kind === 'resolved' ? this.#accounting.charge(PAGE_FAULT_COST) : 0;
+  };
 
   /** Does what a stop of the hart asks for. @returns what it costs of the quantum. */
   #handle(process: Process, stop: Stop): number {
@@ -356,8 +352,7 @@ export class Kernel {
   }
 
   #pageFault(process: Process): void {
-    const { access, page } = this.hart.fault;
-    const outcome = process.space.handleFault(page, access);
+    const outcome = this.#faultOutcome;
     if (outcome.kind === 'resolved') return;
     if (outcome.kind === 'waiting') {
       this.#pagerWaits.park(process, outcome.until, 'page fault');
@@ -402,7 +397,10 @@ export class Kernel {
     // Before time leaps: what a pager brings was asked for by now.
     if (this.pagerAnswer !== undefined) return 'waiting-for-pager';
     if (deadlines.length > 0) {
-      this.#time = Math.max(this.#time, Math.min(...deadlines) * this.#instructionsPerTick);
+      this.#accounting.time = Math.max(
+        this.#accounting.time,
+        Math.min(...deadlines) * this.#instructionsPerTick,
+      );
       return 'running';
     }
     return waiting.some(({ channel }) => channel === console.inputChannel) ? 'waiting-for-input' : 'stuck';

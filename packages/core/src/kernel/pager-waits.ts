@@ -15,9 +15,14 @@ export class PagerWaits {
     this.#wake = wake;
   }
 
-  /** Settles when some pager has answered; undefined where no process waits for one. */
-  get answer(): Promise<void> | undefined {
-    return this.#answers.size === 0 ? undefined : Promise.race(this.#answers.values());
+  /** Settles when a pager has answered that one of these processes waits for; undefined where none does. */
+  answerTo(processes: Iterable<Process>): Promise<void> | undefined {
+    const answers: Promise<void>[] = [];
+    for (const { channel } of processes) {
+      const answer = channel instanceof Promise ? this.#answers.get(channel) : undefined;
+      if (answer !== undefined) answers.push(answer);
+    }
+    return answers.length === 0 ? undefined : Promise.race(answers);
   }
 
   /** Lets a process wait. @param what it was about to do: it is tried again, or fails. */

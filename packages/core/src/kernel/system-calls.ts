@@ -2,8 +2,8 @@
  * The system calls, by xv6's numbers and calling convention: number in a7, arguments in a0 … a5, result in
  * a0, -1 for any error. A call that has to wait is made again from its start, with its `progress`.
  */
-import { OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
-import { copyIn, copyInString, copyOut } from '../space/index.js';
+import { HolsteinError, OutOfMemory, PAGE_SIZE, type VirtAddr, virtAddr } from '../frame/index.js';
+import { type AddressSpace, copyIn, copyInString, copyOut } from '../space/index.js';
 import { type OpenFile, type Wait, whenNotCopied } from './file.js';
 import type { Kernel } from './kernel.js';
 import { roundUpToPage, USER_END } from './memory-layout.js';
@@ -148,20 +148,30 @@ const sbrk: SystemCall = (kernel, process) => {
   const oldEnd = roundUpToPage(breakAddress);
   const newEnd = roundUpToPage(moved);
   if (newEnd > oldEnd) {
-    const at = virtAddr(oldEnd);
-    space.map({ at, lengthBytes: newEnd - oldEnd, protection: 'rw-', name: 'heap' });
-    try {
-      space.commit(at, newEnd - oldEnd);
-    } catch (error) {
-      space.unmap(at, newEnd - oldEnd);
-      if (error instanceof OutOfMemory) return FAILED;
-      throw error;
-    }
+    if (!growHeap(space, virtAddr(oldEnd), newEnd - oldEnd)) return FAILED;
   } else if (newEnd < oldEnd) {
     space.unmap(virtAddr(newEnd), oldEnd - newEnd);
   }
   process.breakAddress = moved;
   return breakAddress;
+};
+
+/** @returns false where there is no memory for it, or something is mapped there already: nothing has changed then. */
+const growHeap = (space: AddressSpace, at: VirtAddr, lengthBytes: number): boolean => {
+  try {
+    space.map({ at, lengthBytes, protection: 'rw-', name: 'heap' });
+  } catch (error) {
+    if (error instanceof HolsteinError && error.code === 'EEXIST') return false;
+    throw error;
+  }
+  try {
+    space.commit(at, lengthBytes);
+    return true;
+  } catch (error) {
+    space.unmap(at, lengthBytes);
+    if (error instanceof OutOfMemory) return false;
+    throw error;
+  }
 };
 
 const sleep: SystemCall = (kernel, process) => {

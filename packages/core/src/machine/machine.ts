@@ -166,14 +166,25 @@ export class Machine implements Disposable {
       if (turn.state === 'stuck') return 'stuck';
       const arrival =
         console.wantsInput && kernel.hasWaiterFor(console.inputChannel) ? pump?.ask() : undefined;
-      const wait =
-        turn.state === 'waiting-for-input'
-          ? arrival
-          : turn.state === 'waiting-for-pager'
-            ? kernel.pagerAnswer
-            : this.#host.pause();
+      const wait = this.#nextEvent(turn.state, kernel, arrival);
       if ((await unlessAborted(wait, signal)) === 'aborted') return 'aborted';
       pump?.throwFailure();
+    }
+  }
+
+  /** What to wait for before the next turn. */
+  #nextEvent(
+    state: KernelState,
+    kernel: Kernel,
+    arrival: Promise<void> | undefined,
+  ): Promise<void> | undefined {
+    switch (state) {
+      case 'waiting-for-input':
+        return arrival;
+      case 'waiting-for-pager':
+        return Promise.race([kernel.pagerAnswer, arrival].filter((event) => event !== undefined));
+      default:
+        return this.#host.pause();
     }
   }
 

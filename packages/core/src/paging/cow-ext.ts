@@ -55,6 +55,7 @@ import {
   PTE_READONLY_SHARED,
   PTE_SHARED,
   PTE_U,
+  PTE_V,
   PTE_W,
   pteFrame,
   sharedPte,
@@ -115,14 +116,13 @@ export class CowExt<Table extends PageTable = PageTable> {
   /**
    * Answers a page fault of user mode. Where it is resolved the access may be made again; otherwise it is
    * not this extension's, or cannot be helped.
+   * @param pte the page's entry, for who has just looked it up.
    */
-  handlePageFault(page: Vpn, access: Access): FaultOutcome {
-    const pte = this.table.entry(page);
+  handlePageFault(page: Vpn, access: Access, pte: number = this.table.entry(page)): FaultOutcome {
     if (pte === 0) return UNMAPPED;
     try {
-      if (grants(pte, access)) return this.#noteUse(page, pte, access);
-      const breaks = access === 'write' && grants(pte, 'read') && isWritableShared(pte);
-      return breaks ? this.#breakSharing(page) : PROTECTION;
+      if (access === 'write' && isWritableShared(pte)) return this.#breakSharing(page, pte);
+      return grants(pte, access) ? this.#noteUse(page, pte, access) : PROTECTION;
     } catch (error) {
       if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
       throw error;
@@ -134,12 +134,13 @@ export class CowExt<Table extends PageTable = PageTable> {
    * owner, a superpage as a whole where none of its frames has, else in a copy.
    * @throws OutOfMemory, and then nothing has changed.
    */
-  #breakSharing(page: Vpn): FaultOutcome {
+  #breakSharing(page: Vpn, pte: number): FaultOutcome {
     const shareAgain = this.table.own(page);
+    if (shareAgain === undefined) return this.#breakOwn(page, pte);
     try {
       return this.#breakOwn(page, this.table.entry(page));
     } catch (error) {
-      shareAgain?.();
+      shareAgain();
       throw error;
     }
   }
@@ -168,7 +169,7 @@ export class CowExt<Table extends PageTable = PageTable> {
     if (isZero) this.memory.zero(own);
     else this.memory.copy(shared, own);
     try {
-      this.table.replace(page, makePte(own, flags));
+      this.table.replaceOwned(page, makePte(own, flags));
     } catch (error) {
       this.memory.release(own);
       throw error;
@@ -225,4 +226,8 @@ export class CowExt<Table extends PageTable = PageTable> {
   }
 }
 
-const isWritableShared = (pte: number): boolean => (pte & PTE_SHARED) === PTE_COW;
+const READABLE = PTE_V | PTE_U | PTE_R;
+
+/** Whether a write by user mode breaks the sharing of an entry's page. */
+const isWritableShared = (pte: number): boolean =>
+  (pte & (READABLE | PTE_W | PTE_SHARED)) === (READABLE | PTE_COW);

@@ -34,7 +34,7 @@ export * from './pte.js';
 export { readShares, writeShares } from './shares.js';
 export { staleLines } from './stale-lines.js';
 export { Sv39PageTable, type Sv39Options } from './sv39-page-table.js';
-export type { Level } from './sv39-format.js';
+export { isLeaf, type Level, pagesAt, ROOT_LEVEL } from './sv39-format.js';
 export { TlbBatch } from './tlb-batch.js';
 export {
   Tlb,
@@ -49,3 +49,4 @@ export {
   type TlbContext,
   type TlbLine,
 } from './tlb.js';
+export { type PlacedTable, visitEntries } from './visit-entries.js';

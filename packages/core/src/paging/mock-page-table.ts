@@ -95,6 +95,10 @@ export class MockPageTable implements PageTable {
     return old;
   }
 
+  replaceOwned(page: Vpn, pte: number): void {
+    this.replace(page, pte);
+  }
+
   protect(page: Vpn, flags: number): number {
     const old = this.entry(page);
     if (old === 0) throw notMapped(page);

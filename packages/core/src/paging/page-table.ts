@@ -129,6 +129,9 @@ export interface PageTable extends Disposable {
    */
   dropShared(start: Vpn, end: Vpn, batch: TlbBatch): number;
 
+  /** As `replace`, of a page that is mapped, after `own` and by an entry that needs no check: for inner loops. */
+  replaceOwned(page: Vpn, pte: number): void;
+
   /** A batch whose flush is this table's. */
   batch(): TlbBatch;
 

@@ -65,9 +65,21 @@ export const REQUIRED_BITS: Readonly<Record<Access, number>> = {
   execute: PTE_V | PTE_U | PTE_X,
 };
 
+/** By name: V8 looks a property up slowly where its name is a variable. */
+export const requiredBits = (access: Access): number => {
+  switch (access) {
+    case 'read':
+      return REQUIRED_BITS.read;
+    case 'write':
+      return REQUIRED_BITS.write;
+    case 'execute':
+      return REQUIRED_BITS.execute;
+  }
+};
+
 /** Whether user mode may make the access by a leaf entry. W without R is reserved, and grants nothing. */
 export const grants = (pte: number, access: Access): boolean => {
-  const required = REQUIRED_BITS[access];
+  const required = requiredBits(access);
   return (pte & required) === required && (pte & (PTE_R | PTE_W)) !== PTE_W;
 };
 
@@ -80,8 +92,9 @@ export const sharedPte = (pte: number): number =>
 
 const letters = 'VRWXUGADcs';
 
-/** An entry for people: its frame and its flags, such as `0x5ea VR-XU-A---`. c = COW, s = readonly and shared. */
-export const formatPte = (pte: number): string => {
-  const flags = [...letters].map((letter, bit) => ((pte >>> bit) & 1 ? letter : '-')).join('');
-  return `${hex(pteFrame(pte))} ${flags}`;
-};
+/** An entry for people: its frame and its flags, such as `0x5ea VR-XU-A---`. */
+export const formatPte = (pte: number): string => `${hex(pteFrame(pte))} ${formatPteFlags(pte)}`;
+
+/** The flags of an entry for people: those that are not set are dashes. c = COW, s = readonly and shared. */
+export const formatPteFlags = (pte: number): string =>
+  [...letters].map((letter, bit) => ((pte >>> bit) & 1 ? letter : '-')).join('');

@@ -33,6 +33,7 @@ import { FirstError } from './first-error.js';
 import { makePte, PTE_BYTES, PTE_TABLE_SHARED, PTE_V, pteFrame, sharedPte } from './pte.js';
 import { moveShares } from './shares.js';
 import { ENTRIES, isLeaf, pagesAt } from './sv39-format.js';
+import type { PlacedTable } from './visit-entries.js';
 
 const ENTRY_WORDS = PTE_BYTES / 4;
 const TABLE_WORDS = PAGE_SIZE / 4;
@@ -95,8 +96,9 @@ const copyTable = (
 };
 
 /**
- * Shares everything that a table leads to with another, which is empty: tables below are marked in both, and what could
- * be written is COW in both. Where it throws, the other table has what it has got until then.
+ * Shares everything that a table leads to with another, which is empty, or leads to empty tables where the one leads to
+ * tables: those are filled likewise. Tables below are marked in both, and what could be written is COW in both. Where it
+ * throws, the other table has what it has got until then.
  * @throws HolsteinError EOVERFLOW
  */
 export const shareEntries = (
@@ -112,7 +114,9 @@ export const shareEntries = (
   for (let word = 0; word < TABLE_WORDS; word += ENTRY_WORDS) {
     const pte = words[from + word]!;
     if (pte === 0) continue;
-    if (!isLeaf(pte)) {
+    if (words[to + word] !== 0) {
+      shareEntries(memory, pteFrame(pte), pteFrame(words[to + word]!), level - 1);
+    } else if (!isLeaf(pte)) {
       memory.retain(pteFrame(pte));
       words[from + word] = pte | PTE_TABLE_SHARED;
       words[to + word] = pte | PTE_TABLE_SHARED;
@@ -123,6 +127,7 @@ export const shareEntries = (
       words[to + word] = shared;
     }
   }
+  memory.words[(memory.metadata(other) + METADATA_ENTRIES) >>> 2] = entriesOf(memory, table);
 };
 
 /** Takes the references and counts the shares of a second entry like one that is there, which becomes `shared`. */
@@ -188,13 +193,6 @@ export const releaseRun = (memory: PhysicalMemory, pte: number, pages: number, f
     }
   }
 };
-
-/** A table on its way from the root, and the first page below it. */
-interface PlacedTable {
-  readonly table: FrameNumber;
-  readonly level: number;
-  readonly first: number;
-}
 
 /**
  * Lets go of every table below one, itself the tree's alone, that others have and that holds only pages of

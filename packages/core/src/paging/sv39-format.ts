@@ -13,3 +13,13 @@ export const pagesAt = (level: number): number => 1 << (level * LEVEL_BITS);
 
 /** Whether a valid entry is a leaf: otherwise it names the next table. */
 export const isLeaf = (pte: number): boolean => (pte & PTE_RIGHTS) !== 0;
+
+/** The level of the lowest table that has pages on both sides of the border between a page and the one before it. */
+export const edgeLevel = (page: number): number => {
+  let level = 0;
+  while (level < ROOT_LEVEL && page % pagesAt(level + 1) === 0) level++;
+  return level;
+};
+
+/** The first multiple of a step after a value. */
+export const nextMultiple = (value: number, step: number): number => (Math.floor(value / step) + 1) * step;

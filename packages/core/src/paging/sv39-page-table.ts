@@ -39,11 +39,12 @@ import { type Access, makePte, PTE_V, PTE_W, pteFrame, sharedPte } from './pte.j
 import { releaseRun } from './shared-tables.js';
 import { moveShares } from './shares.js';
 import { type Level, pagesAt } from './sv39-format.js';
-import { NO_SLOT, type SplitListener, Sv39Tree, type VisitedTable } from './sv39-tree.js';
+import { NO_SLOT, type SplitListener, Sv39Tree } from './sv39-tree.js';
 import { ACCESS_FAULT, walk } from './sv39-walk.js';
 import { TlbBatch } from './tlb-batch.js';
 import type { Tlb, TlbContext } from './tlb.js';
 import type { Undo } from './undo.js';
+import type { VisitedTable } from './visit-entries.js';
 
 export interface Sv39Options {
   /** Who sets A and D: the hart's walk (Svadu, as unless told), or the kernel after a fault (Svade). */
@@ -121,6 +122,17 @@ export class Sv39PageTable implements PageTable {
     }
   }
 
+  replaceOwned(page: Vpn, pte: number): void {
+    const slot = this.#tree.slot(page);
+    if (slot === NO_SLOT || this.#tree.level > 0 || this.#tree.isShared) {
+      this.replace(page, pte);
+      return;
+    }
+    moveShares(this.memory, this.memory.words[slot >>> 2]!, pte);
+    this.memory.words[slot >>> 2] = pte;
+    this.tlb.flushPage(this.tlbContext, page);
+  }
+
   /** As `replace`, where no table on the way is shared. */
   #replaceOwn(page: Vpn, pte: number): number {
     const slot = this.#tree.slot(page);
@@ -187,10 +199,12 @@ export class Sv39PageTable implements PageTable {
   /**
    * Gives another table, which is empty, all that this one maps: a fork whose cost does not depend on how much that is.
    * Both share the tables below their roots, and copy one when they are about to change what lies below it.
-   * @throws HolsteinError EOVERFLOW where references cannot be counted. The other table is to be closed then; this one
-   *   maps what it did.
+   * @param edges pages at which the other table is going to be cut: what that takes is taken now, before anything is shared.
+   * @throws OutOfMemory for an edge; HolsteinError EOVERFLOW where references cannot be counted. The other table is to be
+   *   closed then; this one maps what it did.
    */
-  shareTables(other: Sv39PageTable): void {
+  shareTables(other: Sv39PageTable, edges: Iterable<number> = []): void {
+    for (const page of edges) this.#tree.makeEdge(other.#tree, page);
     this.#tree.shareWith(other.#tree);
     other.#pagesMapped = this.#pagesMapped;
     this.tlb.flushWrites(this.tlbContext);

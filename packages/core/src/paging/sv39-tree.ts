@@ -34,7 +34,16 @@ import {
 import { FirstError } from './first-error.js';
 import { MAX_PAGES } from './page-table.js';
 import { makePte, PTE_BYTES, PTE_V, pteFrame } from './pte.js';
-import { ENTRIES, isLeaf, type Level, LEVEL_BITS, pagesAt, ROOT_LEVEL } from './sv39-format.js';
+import {
+  edgeLevel,
+  ENTRIES,
+  isLeaf,
+  type Level,
+  LEVEL_BITS,
+  nextMultiple,
+  pagesAt,
+  ROOT_LEVEL,
+} from './sv39-format.js';
 import {
   dropEmptyTables,
   dropSharedTables,
@@ -45,20 +54,13 @@ import {
   shareTableAgain,
 } from './shared-tables.js';
 import type { Undo } from './undo.js';
+import { type VisitedTable, visitTablesFrom } from './visit-entries.js';
 
 export const NO_SLOT = 0 as PhysAddr;
 
 /** Where the entry of `table`, at `level`, that leads to `page` lies. */
 export const entryAddress = (table: FrameNumber, page: Vpn, level: number): PhysAddr =>
   physAddr(frameStart(table) + ((page >>> (level * LEVEL_BITS)) & (ENTRIES - 1)) * PTE_BYTES);
-
-/** A table, and at which level it stands. */
-export interface VisitedTable {
-  readonly table: FrameNumber;
-  readonly level: number;
-  /** Whether the entry that leads to it is marked shared. */
-  readonly isShared: boolean;
-}
 
 /** Hears that a table which others share too has been copied: the first page that it is about, and its level. */
 export type SplitListener = (firstPage: Vpn, level: number) => void;
@@ -133,9 +135,7 @@ export class Sv39Tree {
   /** As `own`, for those tables that hold pages on both sides of the border between a page and the one before it. */
   ownEdge(page: number): Undo | undefined {
     if (page >= MAX_PAGES || this.root === NO_FRAME) return undefined;
-    let level = 0;
-    while (level < ROOT_LEVEL && page % pagesAt(level + 1) === 0) level++;
-    return this.#ownDownTo(vpn(page), level);
+    return this.#ownDownTo(vpn(page), edgeLevel(page));
   }
 
   /** As `own`, for every table below which a page of `start … end - 1` is mapped. */
@@ -188,13 +188,32 @@ export class Sv39Tree {
   }
 
   /**
-   * Gives another tree, which has only its root, all that this one has: both share the tables below.
+   * Makes those tables in another tree that `ownEdge` of a page would copy, were they shared: empty, for `shareWith` to
+   * fill. Then it is sure that the edge costs no memory any more. @throws OutOfMemory; the other tree is to be closed then.
+   */
+  makeEdge(other: Sv39Tree, page: number): void {
+    if (page >= MAX_PAGES || this.root === NO_FRAME) return;
+    const lowest = edgeLevel(page);
+    let [table, made] = [this.root, other.root];
+    for (let level = ROOT_LEVEL; level > lowest; level--) {
+      const pte = this.memory.words[entryAddress(table, vpn(page), level) >>> 2]!;
+      if (pte === 0 || isLeaf(pte)) return;
+      const slot = entryAddress(made, vpn(page), level);
+      if (this.memory.words[slot >>> 2] === 0) {
+        other.set(slot, makePte(other.#newTable(level - 1, slot), PTE_V));
+      }
+      [table, made] = [pteFrame(pte), pteFrame(this.memory.words[slot >>> 2]!)];
+    }
+  }
+
+  /**
+   * Gives another tree, which has only its root and what `makeEdge` made, all that this one has: both share the tables
+   * below, but for those.
    * @throws HolsteinError EOVERFLOW; the other tree has then what it has got until then.
    */
   shareWith(other: Sv39Tree): void {
     if (this.root === NO_FRAME) return;
     shareEntries(this.memory, this.root, other.root, ROOT_LEVEL);
-    other.#addEntries(other.root, this.#entries(this.root));
     this.#region = -1;
   }
 
@@ -401,8 +420,8 @@ export class Sv39Tree {
 
   /** The tables with their levels, the root first. @param enter whether to visit a table, and what is below. */
   *visitTables(enter: (table: FrameNumber) => boolean = () => true): Generator<VisitedTable> {
-    if (this.root !== NO_FRAME)
-      yield* this.#tablesBelow({ table: this.root, level: ROOT_LEVEL, isShared: false }, enter);
+    if (this.root === NO_FRAME) return;
+    yield* visitTablesFrom(this.memory, { table: this.root, level: ROOT_LEVEL, isShared: false }, enter);
   }
 
   /** Closes the tree: lets go of every table, and of what those hold that nobody else has. `first` notes what is thrown. */
@@ -424,22 +443,6 @@ export class Sv39Tree {
     for (let index = 0; index < ENTRIES; index++) words[first + index * 2] = pte + index * step;
     this.#addEntries(table, ENTRIES);
     words[slot >>> 2] = makePte(table, PTE_V);
-  }
-
-  *#tablesBelow(visited: VisitedTable, enter: (table: FrameNumber) => boolean): Generator<VisitedTable> {
-    const { table, level } = visited;
-    if (!enter(table)) return;
-    yield visited;
-    if (level === 0) return;
-    const first = frameStart(table) >>> 2;
-    for (let index = first; index < first + ENTRIES * 2; index += 2) {
-      const pte = this.memory.words[index]!;
-      if (pte === 0 || isLeaf(pte)) continue;
-      yield* this.#tablesBelow(
-        { table: pteFrame(pte), level: level - 1, isShared: isSharedTable(pte) },
-        enter,
-      );
-    }
   }
 
   /** Where the entry lies that names the table at `level` on a page's path. */
@@ -478,5 +481,3 @@ export class Sv39Tree {
 
 const existing = (page: Vpn): HolsteinError =>
   new HolsteinError('EEXIST', `page ${hex(page)} is mapped already`);
-
-const nextMultiple = (value: number, step: number): number => (Math.floor(value / step) + 1) * step;

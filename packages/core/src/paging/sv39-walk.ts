@@ -13,7 +13,6 @@ import { type FrameNumber, NO_FRAME, type PhysicalMemory, type Vpn } from '../fr
 import { MAX_PAGES, type UsedBitUpdates } from './page-table.js';
 import {
   type Access,
-  grants,
   PTE_A,
   PTE_D,
   PTE_RIGHTS,
@@ -23,12 +22,13 @@ import {
   PTE_V,
   PTE_W,
   pteFrame,
-  usedBits,
+  requiredBits,
 } from './pte.js';
 import { ENTRIES, LEVEL_BITS, ROOT_LEVEL } from './sv39-format.js';
 
 /** Bits that are reserved in an entry that names a table. */
 const RESERVED_IN_POINTERS = PTE_U | PTE_A | PTE_D;
+const POINTER_BITS = PTE_V | PTE_RIGHTS | RESERVED_IN_POINTERS;
 const WORDS_IN_FRAME = 1024;
 /** Bits 63 … 54 of an entry are reserved: 31 … 22 of its high word. Those below are of the frame number. */
 const RESERVED_SHIFT = 22;
@@ -50,6 +50,46 @@ export const walk = (
   updates: UsedBitUpdates | 'none',
 ): number => {
   const { words, totalFrames } = memory;
+  // The usual tables, written out: three levels, and nothing in the entries that is not written here. As plainWalk says.
+  if (page < MAX_PAGES && page >>> 0 === page && root !== NO_FRAME) {
+    const top = root * WORDS_IN_FRAME + (page >>> (2 * LEVEL_BITS)) * 2;
+    const topPte = words[top]!;
+    if (isPlainPointer(topPte, words[top + 1]!, totalFrames)) {
+      const middle = pteFrame(topPte) * WORDS_IN_FRAME + ((page >>> LEVEL_BITS) & (ENTRIES - 1)) * 2;
+      const middlePte = words[middle]!;
+      if (isPlainPointer(middlePte, words[middle + 1]!, totalFrames)) {
+        const leaf = pteFrame(middlePte) * WORDS_IN_FRAME + (page & (ENTRIES - 1)) * 2;
+        const pte = words[leaf]!;
+        if (words[leaf + 1] === 0 && pteFrame(pte) < totalFrames) {
+          const required = requiredBits(access);
+          if ((pte & required) !== required || (pte & (PTE_R | PTE_W)) === PTE_W) return PAGE_FAULT;
+          if (access === 'write' && ((topPte | middlePte) & PTE_TABLE_SHARED) !== 0) return PAGE_FAULT;
+          const used = (pte | (access === 'write' ? PTE_A | PTE_D : PTE_A)) >>> 0;
+          if (used !== pte && updates === 'fault') return PAGE_FAULT;
+          if (used !== pte && updates === 'hardware') words[leaf] = used;
+          return pteFrame(pte);
+        }
+      }
+    }
+  }
+  return plainWalk(memory, root, page, access, updates);
+};
+
+/** Whether an entry names a table that is there, and has no bits that mean anything else. */
+const isPlainPointer = (pte: number, high: number, totalFrames: number): boolean =>
+  (pte & POINTER_BITS) === PTE_V && high === 0 && pteFrame(pte) < totalFrames;
+
+/** The walk as the specification has it, whatever bits there are: what `walk` answers. */
+export const plainWalk = (
+  memory: PhysicalMemory,
+  root: FrameNumber,
+  page: Vpn,
+  access: Access,
+  updates: UsedBitUpdates | 'none',
+): number => {
+  const { words, totalFrames } = memory;
+  const required = requiredBits(access);
+  const uses = access === 'write' ? PTE_A | PTE_D : PTE_A;
   // A table that is closed has no root.
   if (!isCanonical(page) || root === NO_FRAME) return PAGE_FAULT;
   let table: number = root;
@@ -70,9 +110,9 @@ export const walk = (
       continue;
     }
     const low = (1 << (level * LEVEL_BITS)) - 1;
-    if (!grants(pte, access) || (target & low) !== 0) return PAGE_FAULT;
+    if ((pte & required) !== required || (target & low) !== 0) return PAGE_FAULT;
     if (isShared && access === 'write') return PAGE_FAULT;
-    const used = (pte | usedBits(access)) >>> 0;
+    const used = (pte | uses) >>> 0;
     if (updates === 'fault' && used !== pte) return PAGE_FAULT;
     const frame = target + (page & low);
     if (frame >= totalFrames || high !== 0) return ACCESS_FAULT;

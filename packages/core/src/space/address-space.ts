@@ -40,7 +40,7 @@ import {
   type Waiting,
 } from '../paging/index.js';
 import { type Backing, isObjects } from './backing.js';
-import { faultName } from './fault.js';
+import { FaultCounts, faultPlace } from './fault-counts.js';
 import { forkEagerly, forkPages, forkTables } from './fork.js';
 import { checkOnFork, mapInto, type MapOptions } from './map.js';
 import { MappingList } from './mapping-list.js';
@@ -54,10 +54,11 @@ import {
   rightsOf,
 } from './mapping.js';
 import { pageRange } from './page-range.js';
-import { copyPinned, type PinnedMemory, pinIn, type Pins } from './pin.js';
+import { allocateCopies, copyPinned, type PinnedMemory, pinIn, type Pins } from './pin.js';
 import { remapIn, type RemapOptions } from './remap.js';
 import { recordFault } from './record-fault.js';
 import { mapUsed, resolveFault } from './resolve.js';
+import { type AddressSpaceStatistics, spaceStatistics } from './statistics.js';
 import type { VirtualMemory } from './virtual-memory.js';
 
 /** How `fork` gives the child its memory: sharing page tables, page by page copy on write, or all copied at once. */
@@ -86,6 +87,8 @@ export class AddressSpace implements Disposable {
   borrowed = { zeros: 0, ofObjects: 0 };
   /** Pages that must stay where they are. For the layer's own use. @internal */
   readonly pins: Pins = new Map();
+  /** Made with the first fault: many children of forks never have one. */
+  #faults: FaultCounts | undefined;
   readonly #closed: (space: AddressSpace) => void;
 
   /** Use `VirtualMemory.createSpace`. @internal */
@@ -134,8 +137,10 @@ export class AddressSpace implements Disposable {
    *   ESTALE where it is not open; ENOMEM where there is no room; OutOfMemory as `unmap`. Nothing has changed then.
    */
   map(options: MapOptions): VirtAddr {
-    this.#checkOpen('map');
-    return mapInto(this, options);
+    return this.#remapping((first) => {
+      if (this.table.root === NO_FRAME) throw new InvalidArgument('cannot map: the space is closed');
+      return mapInto(this, options, first);
+    }).at;
   }
 
   /** A range that nothing can be done with but unmapping it: whoever runs into it faults. @throws as `map` */
@@ -150,7 +155,7 @@ export class AddressSpace implements Disposable {
    */
   unmap(at: VirtAddr, lengthBytes: number): void {
     const [start, end] = pageRange(at, lengthBytes);
-    this.put(start, end, []);
+    this.#remapping((first) => ({ unused: this.put(start, end, [], first) }));
   }
 
   /**
@@ -162,18 +167,18 @@ export class AddressSpace implements Disposable {
   protect(at: VirtAddr, lengthBytes: number, protection: Protection): void {
     const [start, end] = pageRange(at, lengthBytes);
     const rights = rightsOf(protection);
-    this.#checkMapped(start, end, 'protect');
-    for (const mapping of this.list.overlapping(start, end)) {
-      if (allows(mapping.ceiling, protection)) continue;
-      throw new HolsteinError(
-        'EACCES',
-        `${formatMapping(mapping)} cannot be made ${protection}: its ceiling is ${mapping.ceiling}`,
-      );
-    }
-    this.change(() => {
+    this.#change(() => {
+      this.#checkMapped(start, end, 'protect');
+      for (const mapping of this.list.overlapping(start, end)) {
+        if (allows(mapping.ceiling, protection)) continue;
+        throw new HolsteinError(
+          'EACCES',
+          `${formatMapping(mapping)} cannot be made ${protection}: its ceiling is ${mapping.ceiling}`,
+        );
+      }
       this.table.cursor(start, end).protect((flags) => protectedFlags(flags, rights));
+      this.list.change(start, end, { protection, rights });
     });
-    this.list.change(start, end, { protection, rights });
   }
 
   /**
@@ -183,7 +188,7 @@ export class AddressSpace implements Disposable {
    *   where there is something already; OutOfMemory. Nothing has changed then.
    */
   remap(options: RemapOptions): VirtAddr {
-    return remapIn(this, options);
+    return this.#remapping((first) => remapIn(this, options, first)).at;
   }
 
   /** Says what the child of a fork has of a range. @throws InvalidArgument; HolsteinError ENOMEM where it is not all mapped. */
@@ -209,23 +214,23 @@ export class AddressSpace implements Disposable {
    */
   commit(at: VirtAddr, lengthBytes: number): void {
     const [start, end] = pageRange(at, lengthBytes);
-    this.#checkMapped(start, end, 'commit');
-    for (const mapping of this.list.overlapping(start, end)) {
-      if (mapping.backing === undefined) continue;
-      throw new HolsteinError(
-        'ENOTSUP',
-        `${formatMapping(mapping)} shows an object: commit that, or prefault this`,
-      );
-    }
-    const missing = end - start;
-    if (missing > this.memory.freeFrames + this.#pagesMapped(start, end))
-      this.virtualMemory.objects.makeRoom(missing);
-    if (missing > this.memory.freeFrames + this.#pagesMapped(start, end)) {
-      throw new OutOfMemory(
-        `${missing} pages at ${hex(at)} want more than ${this.memory.freeFrames} free frames`,
-      );
-    }
-    this.change(() => this.#commitPages(start, end), missing);
+    this.#change(() => {
+      this.#checkMapped(start, end, 'commit');
+      for (const mapping of this.list.overlapping(start, end)) {
+        if (mapping.backing === undefined) continue;
+        throw new HolsteinError(
+          'ENOTSUP',
+          `${formatMapping(mapping)} shows an object: commit that, or prefault this`,
+        );
+      }
+      const missing = end - start - this.#pagesMapped(start, end);
+      if (missing > this.memory.freeFrames) {
+        throw new OutOfMemory(
+          `${missing} pages at ${hex(at)} want more than ${this.memory.freeFrames} free frames`,
+        );
+      }
+      this.#commitPages(start, end);
+    }, end - start);
   }
 
   #commitPages(start: Vpn, end: Vpn): void {
@@ -267,8 +272,8 @@ export class AddressSpace implements Disposable {
    */
   dontNeed(at: VirtAddr, lengthBytes: number): void {
     const [start, end] = pageRange(at, lengthBytes);
-    this.#checkMapped(start, end, 'drop');
-    this.change(() => {
+    this.#change(() => {
+      this.#checkMapped(start, end, 'drop');
       this.table.isolate(start, end);
       this.dropPages(start, end);
     });
@@ -282,7 +287,9 @@ export class AddressSpace implements Disposable {
     const { log } = this.virtualMemory;
     const outcome =
       log === undefined ? resolveFault(this, page, access) : recordFault(this, log, page, access);
-    this.virtualMemory.counters.faults[faultName(outcome)]++;
+    const place = faultPlace(access, outcome);
+    (this.#faults ??= new FaultCounts()).count(place);
+    this.virtualMemory.faults.count(place);
     return outcome;
   }
 
@@ -308,6 +315,12 @@ export class AddressSpace implements Disposable {
     return pinIn(this, at, lengthBytes);
   }
 
+  /** How much memory the space has, and how it has faulted. Walks all spaces of the virtual memory, each table once. */
+  statistics(): AddressSpaceStatistics {
+    const faults = this.#faults ?? new FaultCounts();
+    return { ...spaceStatistics(this), faults: faults.byAccess() };
+  }
+
   // ------------------------------------------------------------------ life
 
   /**
@@ -318,22 +331,28 @@ export class AddressSpace implements Disposable {
   fork(kind: ForkKind = 'tables'): AddressSpace {
     if (!Object.hasOwn(FORKS, kind))
       throw new InvalidArgument(`fork '${String(kind)}': give tables, pages or eager`);
-    const child = this.virtualMemory.createSpace(this.list.clone());
-    try {
-      this.change(() => {
-        for (const backing of child.list.backings) backing.spaces.add(child);
-        FORKS[kind](this, child);
-        child.borrowed = { ...this.borrowed };
-        if (this.pins.size > 0) copyPinned(this, child);
-        if (this.list.hasUninherited) child.#dropUninherited();
-      });
-    } catch (error) {
-      child.close();
-      throw error;
-    }
+    const child = this.#change(() => this.#fork(kind), FRAMES_WANTED + this.pins.size);
     this.virtualMemory.counters.forks++;
     this.virtualMemory.log?.forked(this.id, child.id, kind);
     return child;
+  }
+
+  #fork(kind: ForkKind): AddressSpace {
+    const copies = allocateCopies(this);
+    let child: AddressSpace | undefined;
+    try {
+      child = this.virtualMemory.createSpace(this.list.clone());
+      for (const backing of child.list.backings) backing.spaces.add(child);
+      FORKS[kind](this, child);
+      child.borrowed = { ...this.borrowed };
+      copyPinned(this, child, copies);
+      if (this.list.hasUninherited) child.#dropUninherited();
+      return child;
+    } catch (error) {
+      for (const copy of copies) this.memory.release(copy);
+      child?.close();
+      throw error;
+    }
   }
 
   /**
@@ -352,7 +371,7 @@ export class AddressSpace implements Disposable {
     } catch (error) {
       first.note(error);
     }
-    this.leave(list.backings, first);
+    this.#leave(list.backings, first);
     this.virtualMemory.log?.closed(this.id);
     first.rethrow();
   }
@@ -364,36 +383,21 @@ export class AddressSpace implements Disposable {
   // ------------------------------------------------------------------ for the layer's own use
 
   /**
-   * Puts mappings in the place of all that lies in a range, whose pages are dropped.
+   * Puts mappings in the place of all that lies in a range, whose pages are dropped. `first` notes what is thrown by then.
+   * @returns the backings that no mapping has any more, to be left when nothing is half done.
    * @throws OutOfMemory, and nothing has changed then. @internal
    */
-  put(start: Vpn, end: Vpn, mappings: readonly Mapping[]): void {
-    const first = new FirstError();
-    const unused = this.change(() => {
-      // The one step that may want memory.
-      this.table.isolate(start, end);
-      const left = this.list.replace(start, end, mappings);
-      this.enter(mappings);
-      try {
-        this.dropPages(start, end);
-      } catch (error) {
-        first.note(error);
-      }
-      return left;
-    });
-    this.leave(unused, first);
-    first.rethrow();
-  }
-
-  /** Runs a change of entries, while nothing is evicted. @param frames as many as can be of those are made free. @internal */
-  change<Result>(work: () => Result, frames = FRAMES_WANTED): Result {
-    const { objects } = this.virtualMemory;
-    objects.pauseEviction(frames);
+  put(start: Vpn, end: Vpn, mappings: readonly Mapping[], first: FirstError): Backing[] {
+    // The one step that may want memory.
+    this.table.isolate(start, end);
+    const unused = this.list.replace(start, end, mappings);
+    this.enter(mappings);
     try {
-      return work();
-    } finally {
-      objects.resumeEviction();
+      this.dropPages(start, end);
+    } catch (error) {
+      first.note(error);
     }
+    return unused;
   }
 
   /** Drops the pages of a range on whose edges no table is shared. @internal */
@@ -415,19 +419,6 @@ export class AddressSpace implements Disposable {
     for (const { backing } of mappings) backing?.spaces.add(this);
   }
 
-  /** Lets go of backings that no mapping has any more. `first` notes what is thrown. @internal */
-  leave(backings: Iterable<Backing>, first: FirstError): void {
-    for (const backing of backings) {
-      backing.spaces.delete(this);
-      if (backing.spaces.size > 0) continue;
-      try {
-        backing.close();
-      } catch (error) {
-        first.note(error);
-      }
-    }
-  }
-
   /** Takes what the child of a fork is not to have from it. */
   #dropUninherited(): void {
     for (const { start, end, onFork } of [...this.list]) {
@@ -439,8 +430,49 @@ export class AddressSpace implements Disposable {
     }
   }
 
-  #checkOpen(what: string): void {
-    if (this.table.root === NO_FRAME) throw new InvalidArgument(`cannot ${what}: the space is closed`);
+  /** Lets go of backings that no mapping has any more. `first` notes what is thrown. */
+  #leave(backings: Iterable<Backing>, first: FirstError): void {
+    for (const backing of backings) {
+      backing.spaces.delete(this);
+      if (backing.spaces.size > 0) continue;
+      try {
+        backing.close();
+      } catch (error) {
+        first.note(error);
+      }
+    }
+  }
+
+  /** Runs a change of mappings, and then lets go of what is not used any more: pagers hear of that. */
+  #remapping<Result extends { readonly unused: Backing[] }>(work: (first: FirstError) => Result): Result {
+    const first = new FirstError();
+    const result = this.#change(() => work(first));
+    this.#leave(result.unused, first);
+    first.rethrow();
+    return result;
+  }
+
+  /**
+   * Runs a change of entries, while nothing is evicted: room is made before, when nothing has been looked at yet, and, if it
+   * was not enough, once more.
+   * @param work leaves all as it was where it throws. @param frames that it may want.
+   */
+  #change<Result>(work: () => Result, frames = FRAMES_WANTED): Result {
+    const { objects } = this.virtualMemory;
+    objects.makeRoom(frames);
+    for (let more = 4 * FRAMES_WANTED; ; more *= 2) {
+      let failure: OutOfMemory;
+      objects.pauseEviction();
+      try {
+        return work();
+      } catch (error) {
+        if (!(error instanceof OutOfMemory)) throw error;
+        failure = error;
+      } finally {
+        objects.resumeEviction();
+      }
+      if (!objects.makeRoom(this.memory.freeFrames + more)) throw failure;
+    }
   }
 
   #checkMapped(start: Vpn, end: Vpn, what: string): void {

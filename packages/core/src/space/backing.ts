@@ -10,7 +10,7 @@
  *      made → revoked    the capability that it came from was revoked: every access is refused from now on
  */
 import { type FrameNumber, METADATA_LISTS, Usage, vpn, type Vpn } from '../frame/index.js';
-import { MAX_PAGES, pteFrame } from '../paging/index.js';
+import { pteFrame } from '../paging/index.js';
 import type { MappedObject, MappingObserver } from '../vmo/index.js';
 import type { AddressSpace } from './address-space.js';
 
@@ -27,19 +27,27 @@ export class Backing implements MappingObserver {
   /** The spaces that have mappings with it. */
   readonly spaces = new Set<AddressSpace>();
 
-  /** Pages of the object that stay in memory once they are there, as long as this is open; and what ends that. */
-  readonly #kept: PageSpan | undefined;
+  /** Pages of the object that mappings show, or have shown. */
+  #shown: PageSpan;
+  /** Whether those stay in memory once they are there, as long as this is open; and what ends that. */
+  readonly #keeps: boolean;
   #letGo: (() => void) | undefined;
 
   /**
+   * @param shown pages of the object.
    * @param attach makes the hold on the object, which is closed with this.
-   * @param kept pages of the object that are not to be evicted.
    */
-  constructor(delta: number, attach: (observer: MappingObserver) => MappedObject, kept?: PageSpan) {
+  constructor(
+    delta: number,
+    shown: PageSpan,
+    eviction: 'allowed' | 'refused',
+    attach: (observer: MappingObserver) => MappedObject,
+  ) {
     this.delta = delta;
+    this.#shown = shown;
+    this.#keeps = eviction === 'refused';
     this.object = attach(this);
-    this.#kept = kept;
-    this.#letGo = kept === undefined ? undefined : this.object.hold(kept.first, kept.end);
+    this.#hold();
   }
 
   /** The page of the object that a page of a space shows. */
@@ -49,11 +57,24 @@ export class Backing implements MappingObserver {
 
   /** The same object for pages that lie `pages` further up. */
   moved(pages: number): Backing {
+    const eviction = this.#keeps ? 'refused' : 'allowed';
     // What is revoked stays so wherever it goes.
-    const attach = this.object.isOpen
-      ? (observer: MappingObserver) => this.object.another(observer)
-      : () => this.object;
-    return new Backing(this.delta + pages, attach, this.object.isOpen ? this.#kept : undefined);
+    return new Backing(this.delta + pages, this.#shown, eviction, (observer) =>
+      this.object.isOpen ? this.object.another(observer) : this.object,
+    );
+  }
+
+  /** A mapping of it goes on, up to a page of a space. */
+  growTo(end: number): void {
+    if (this.objectPage(end) <= this.#shown.end) return;
+    this.#letGo?.();
+    this.#shown = { first: this.#shown.first, end: this.objectPage(end) };
+    this.#hold();
+  }
+
+  #hold(): void {
+    const { first, end } = this.#shown;
+    this.#letGo = this.#keeps && this.object.isOpen ? this.object.hold(first, end) : undefined;
   }
 
   /** Whoever maps the pages asks for them again; copies of their own stay. */
@@ -69,7 +90,7 @@ export class Backing implements MappingObserver {
   revoked(): void {
     this.#letGo?.();
     this.#letGo = undefined;
-    this.#takeAway(-this.delta, MAX_PAGES - this.delta, () => true);
+    this.#takeAway(this.#shown.first, this.#shown.end, () => true);
   }
 
   /** Called when no mapping has it any more. @throws what giving the object's memory back threw. */
@@ -80,9 +101,9 @@ export class Backing implements MappingObserver {
   }
 
   #takeAway(first: number, end: number, picks: (space: AddressSpace, pte: number) => boolean): void {
-    const start = vpn(Math.max(first + this.delta, 0));
-    const last = vpn(Math.min(end + this.delta, MAX_PAGES));
-    if (start >= last) return;
+    if (first >= this.#shown.end || end <= this.#shown.first) return;
+    const start = vpn(Math.max(first, this.#shown.first) + this.delta);
+    const last = vpn(Math.min(end, this.#shown.end) + this.delta);
     for (const space of this.spaces) {
       this.#eachPart(space, start, last, (from, to) => {
         space.table.disown(from, to, (pte) => {

@@ -21,7 +21,7 @@ export const forkPages = (parent: AddressSpace, child: AddressSpace): void => {
 
 /** The fork that costs the same whatever there is: both share page tables, down from the root (shared-tables.ts). */
 export const forkTables = (parent: AddressSpace, child: AddressSpace): void => {
-  parent.table.shareTables(child.table);
+  parent.table.shareTables(child.table, cutEdges(parent));
   parent.virtualMemory.counters.framesSharedByForks += parent.ownFrames;
 };
 
@@ -44,3 +44,10 @@ export const forkEagerly = (parent: AddressSpace, child: AddressSpace): void => 
   }
   parent.virtualMemory.counters.framesCopiedByForks += copied;
 };
+
+/** Pages at which the child's tables are cut when it loses what it does not inherit, or gets copies of what is pinned. */
+function* cutEdges({ list, pins }: AddressSpace): Generator<number> {
+  for (const { page } of pins.values()) yield* [page, page + 1];
+  if (!list.hasUninherited) return;
+  for (const { start, end, onFork } of list) if (onFork !== 'inherit') yield* [start, end];
+}

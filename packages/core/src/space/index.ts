@@ -20,6 +20,7 @@ export {
   type WaitResult,
 } from './event-log.js';
 export type { FaultName } from './fault.js';
+export type { FaultsByAccess } from './fault-counts.js';
 export type {
   FaultFailure,
   FaultOutcome,
@@ -28,10 +29,19 @@ export type {
   Resolved,
   Waiting,
 } from '../paging/index.js';
+export { inspectSpace, inspectSpaces, type InspectOptions } from './inspect.js';
 export type { MapOptions } from './map.js';
 export { formatMapping, type Mapping, type OnFork, type Protection, type MapSharing } from './mapping.js';
 export type { PinnedMemory } from './pin.js';
 export type { RemapOptions } from './remap.js';
+export { ReverseMap } from './reverse-map.js';
+export {
+  type AddressSpaceStatistics,
+  memoryStatistics,
+  type MemoryStatistics,
+  type SpaceMemory,
+  spaceStatistics,
+} from './statistics.js';
 export { toChromeTrace, type TraceOptions } from './trace.js';
 export { copyIn, copyInString, copyOut, type UserCopyError, type UserCopyResult } from './user-copy.js';
 export { type SpaceStatistics, VirtualMemory } from './virtual-memory.js';

@@ -9,7 +9,7 @@ import {
   vpn,
   type Vpn,
 } from '../frame/index.js';
-import { MAX_PAGES, PTE_R, PTE_RIGHTS, PTE_U, PTE_W, PTE_X } from '../paging/index.js';
+import { type FirstError, MAX_PAGES, PTE_R, PTE_U, PTE_W, PTE_X } from '../paging/index.js';
 import type { MappedObject, MappingObserver, Right, Vmo } from '../vmo/index.js';
 import type { AddressSpace } from './address-space.js';
 import { Backing } from './backing.js';
@@ -54,8 +54,15 @@ export interface MapOptions {
 export const LOWEST_PLACE = virtAddr(0x10000);
 const ALL: Protection = 'rwx';
 
-/** @throws as `AddressSpace.map`; nothing has changed then. */
-export const mapInto = (space: AddressSpace, options: MapOptions): VirtAddr => {
+/**
+ * @returns where it begins, and the backings that are not used any more.
+ * @throws as `AddressSpace.map`; nothing has changed then.
+ */
+export const mapInto = (
+  space: AddressSpace,
+  options: MapOptions,
+  first: FirstError,
+): { readonly at: VirtAddr; readonly unused: Backing[] } => {
   const {
     lengthBytes,
     vmo,
@@ -88,12 +95,11 @@ export const mapInto = (space: AddressSpace, options: MapOptions): VirtAddr => {
     name,
   };
   try {
-    space.put(start, end, [mapping]);
+    return { at: virtAddr(start * PAGE_SIZE), unused: space.put(start, end, [mapping], first) };
   } catch (error) {
     backing?.close();
     throw error;
   }
-  return virtAddr(start * PAGE_SIZE);
 };
 
 const checkWords = ({
@@ -175,14 +181,14 @@ const highest = ({ rights }: Vmo<never>, sharing: MapSharing): Protection => {
 const backingOf = (space: AddressSpace, options: MapOptions, start: Vpn, ceiling: Protection): Backing => {
   const { vmo, offsetBytes = 0, sharing = 'private', protection, lengthBytes, name } = options;
   const { eviction = 'allowed' } = options;
-  const needed = rightsNeeded(rightsOf(protection) | rightsOf(ceiling), sharing);
+  const needed = [...rightsNeeded(protection, sharing), ...rightsNeeded(ceiling, sharing)];
   if (vmo === undefined) return anonymousBacking(space, start, lengthBytes, name, needed);
   if (vmo.reach.object.home !== space.virtualMemory.objects) {
     throw new InvalidArgument(`${vmo.name} is not one of this virtual memory's objects`);
   }
   const first = vmo.reach.start / PAGE_SIZE + offsetBytes / PAGE_SIZE;
-  const kept = eviction === 'allowed' ? undefined : { first, end: first + lengthBytes / PAGE_SIZE };
-  return new Backing(start - first, (observer) => vmo.attach(needed, observer), kept);
+  const shown = { first, end: first + lengthBytes / PAGE_SIZE };
+  return new Backing(start - first, shown, eviction, (observer) => vmo.attach(needed, observer));
 };
 
 /** Shared anonymous memory is an object of its own, which lasts as long as somebody maps it. */
@@ -196,14 +202,18 @@ const anonymousBacking = (
   const { objects } = space.virtualMemory;
   const rights = ['dup', 'read', 'write', 'exec'] as const;
   using vmo = objects.create({ size, rights, name: name ?? 'shared memory' });
-  return new Backing(start, (observer: MappingObserver): MappedObject => vmo.attach(needed, observer));
+  const shown = { first: 0, end: size / PAGE_SIZE };
+  return new Backing(start, shown, 'allowed', (observer: MappingObserver): MappedObject =>
+    vmo.attach(needed, observer),
+  );
 };
 
-/** The rights to an object that PTE bits ask for. */
-const rightsNeeded = (bits: number, sharing: MapSharing): Right[] => {
-  const granted = (bits & PTE_U) === 0 ? 0 : bits & PTE_RIGHTS;
+/** The rights to an object that a protection asks for. */
+const rightsNeeded = (protection: Protection, sharing: MapSharing): Right[] => {
+  const bits = rightsOf(protection);
+  const granted = (bits & PTE_U) === 0 ? 0 : bits;
   const needed: Right[] = [];
-  if ((granted & (PTE_R | PTE_W)) !== 0) needed.push('read');
+  if ((granted & PTE_R) !== 0) needed.push('read');
   if ((granted & PTE_W) !== 0 && sharing === 'shared') needed.push('write');
   if ((granted & PTE_X) !== 0) needed.push('exec');
   return needed;

@@ -15,6 +15,8 @@ export class MappingList implements Iterable<Mapping> {
   readonly #backings: Map<Backing, number>;
   /** How many mappings the child of a fork has not as they are. */
   #uninherited = 0;
+  /** No room for `pages` pages is between two pages: known until something is unmapped. */
+  #noRoom: { readonly from: number; readonly to: number; readonly pages: number } | undefined;
   /** The mapping that was found last: most faults are near the one before. */
   #found: Mapping | undefined;
   /** What the tree puts its answers in, so that a look-up allocates nothing. */
@@ -76,15 +78,17 @@ export class MappingList implements Iterable<Mapping> {
 
   /** The highest free range of `pages` pages in `from … to - 1`; undefined where there is none. */
   freeBelow(from: number, to: number, pages: number): number | undefined {
-    let end = to;
-    for (const [, mapping] of this.#byStart.entriesReversed(to)) {
+    // Where the last search ended there is no room above, unless for less.
+    const known = this.#noRoom;
+    let end = known !== undefined && known.to === to && known.pages <= pages ? known.from : to;
+    for (const [, mapping] of this.#byStart.entriesReversed(end)) {
       if (mapping.start >= end) continue;
-      const start = Math.max(mapping.end, from);
-      if (end - start >= pages) return end - pages;
+      if (end - Math.max(mapping.end, from) >= pages) break;
       end = mapping.start;
-      if (end - from < pages) return undefined;
     }
-    return end - from >= pages ? end - pages : undefined;
+    if (end - from < pages) return undefined;
+    this.#noRoom = { from: end, to, pages };
+    return end - pages;
   }
 
   /** @throws HolsteinError EEXIST where a page of the range is mapped. */
@@ -135,6 +139,7 @@ export class MappingList implements Iterable<Mapping> {
   /** Puts mappings in the place of all that lies in a range, and joins them with their neighbours where they are alike. */
   #rewrite(start: Vpn, end: Vpn, mappings: readonly Mapping[]): Backing[] {
     this.#found = undefined;
+    if (mappings.length === 0) this.#noRoom = undefined;
     const old = [...this.overlapping(start, end)];
     const next: Mapping[] = [];
     const before = start > 0 ? this.#endingAt(start) : undefined;

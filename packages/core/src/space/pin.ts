@@ -104,28 +104,39 @@ const unpin = (pins: Pins, frame: FrameNumber): void => {
 };
 
 /** Makes a page that is pinned writable where it is, if it has become copy on write. @returns whether it was so. */
-export const writePinned = (space: AddressSpace, page: Vpn): boolean => {
+export const writePinned = (space: AddressSpace, page: Vpn, pte: number): boolean => {
   if (space.pins.size === 0) return false;
-  const pte = space.table.entry(page);
   if (space.pins.get(pteFrame(pte))?.page !== page || (pte & PTE_COW) === 0) return false;
   space.table.replace(page, (pte & ~PTE_COW) | PTE_W | PTE_A | PTE_D);
   return true;
 };
 
-/** Gives the child of a fork copies of the pages that are pinned in its parent. @throws OutOfMemory */
-export const copyPinned = (parent: AddressSpace, child: AddressSpace): void => {
+/** Frames for copies of the pages that are pinned, which the child of a fork is to have. @throws OutOfMemory */
+export const allocateCopies = ({ pins, memory }: AddressSpace): FrameNumber[] => {
+  const copies: FrameNumber[] = [];
+  try {
+    while (copies.length < pins.size) copies.push(memory.allocate(Usage.Frame));
+    return copies;
+  } catch (error) {
+    for (const copy of copies) memory.release(copy);
+    throw error;
+  }
+};
+
+/** Gives the child of a fork copies of the pages that are pinned in its parent: takes over their frames. */
+export const copyPinned = (parent: AddressSpace, child: AddressSpace, copies: FrameNumber[]): void => {
+  const { memory } = parent;
   for (const [frame, { page }] of parent.pins) {
+    const copy = copies.pop()!;
     const pte = child.table.entry(page);
-    if (pteFrame(pte) !== frame) continue;
-    const copy = child.memory.allocate(Usage.Frame);
-    child.memory.copy(frame, copy);
-    try {
-      child.table.replace(page, makePte(copy, pte & PTE_FLAGS));
-    } catch (error) {
-      child.memory.release(copy);
-      throw error;
+    // The eager fork has copied it already.
+    if (pteFrame(pte) !== frame) {
+      memory.release(copy);
+      continue;
     }
-    child.memory.release(frame);
+    memory.copy(frame, copy);
+    child.table.replace(page, makePte(copy, pte & PTE_FLAGS));
+    memory.release(frame);
   }
 };
 

@@ -11,7 +11,7 @@ import {
   vpn,
   type Vpn,
 } from '../frame/index.js';
-import { FirstError, mapOwned, MAXVA, PTE_FLAGS, pteFrame, type Undo } from '../paging/index.js';
+import { type FirstError, mapOwned, MAXVA, PTE_FLAGS, pteFrame, type Undo } from '../paging/index.js';
 import type { AddressSpace } from './address-space.js';
 import type { Backing } from './backing.js';
 import { findPlace } from './map.js';
@@ -31,8 +31,14 @@ export interface RemapOptions {
   readonly overlap?: 'refuse' | 'replace';
 }
 
+/** What a remap leaves behind: where the range begins, and the backings that are not used any more. */
+interface Remapped {
+  readonly at: VirtAddr;
+  readonly unused: Backing[];
+}
+
 /** @throws as `AddressSpace.remap`; nothing has changed then. */
-export const remapIn = (space: AddressSpace, options: RemapOptions): VirtAddr => {
+export const remapIn = (space: AddressSpace, options: RemapOptions, first: FirstError): Remapped => {
   const { at, lengthBytes, newLengthBytes = lengthBytes, to, overlap = 'refuse' } = options;
   const [start, end] = pageRange(at, lengthBytes);
   const pages = pagesOf(newLengthBytes);
@@ -43,24 +49,23 @@ export const remapIn = (space: AddressSpace, options: RemapOptions): VirtAddr =>
     throw new InvalidArgument(`overlap '${String(overlap)}': give refuse or replace`);
   }
   if (typeof to === 'number') {
-    moveTo(space, start, end, pageRange(to, newLengthBytes)[0], pages, overlap);
-    return to;
+    const [target] = pageRange(to, newLengthBytes);
+    return { at: to, unused: moveTo(space, start, end, target, pages, overlap, first) };
   }
   if (to !== undefined && to !== 'anywhere')
     throw new InvalidArgument(`remap to '${String(to)}': give an address or anywhere`);
   if (overlap === 'replace') throw new InvalidArgument('what is to be replaced? give `to` an address');
   if (start + pages <= end) {
-    if (start + pages < end)
-      space.unmap(virtAddr((start + pages) * PAGE_SIZE), (end - start - pages) * PAGE_SIZE);
-    return at;
+    const left = vpn(start + pages);
+    return { at, unused: left < end ? space.put(left, end, [], first) : [] };
   }
   if (to === undefined || isFree(space, end, start + pages)) {
     growInPlace(space, start, end, pageRange(at, newLengthBytes)[1]);
-    return at;
+    return { at, unused: [] };
   }
   const place = findPlace(space, pages);
-  moveTo(space, start, end, place, pages, 'refuse');
-  return virtAddr(place * PAGE_SIZE);
+  const unused = moveTo(space, start, end, place, pages, 'refuse', first);
+  return { at: virtAddr(place * PAGE_SIZE), unused };
 };
 
 const isFree = (space: AddressSpace, start: number, end: number): boolean =>
@@ -73,8 +78,10 @@ const growInPlace = (space: AddressSpace, start: Vpn, end: Vpn, newEnd: Vpn): vo
 };
 
 /** Mappings of which the last ends somewhere else. */
-const grown = (parts: readonly Mapping[], end: Vpn): Mapping[] =>
-  parts.map((part, index) => (index === parts.length - 1 ? { ...part, end } : part));
+const grown = (parts: readonly Mapping[], end: Vpn): Mapping[] => {
+  parts.at(-1)!.backing?.growTo(end);
+  return parts.map((part, index) => (index === parts.length - 1 ? { ...part, end } : part));
+};
 
 const moveTo = (
   space: AddressSpace,
@@ -83,7 +90,8 @@ const moveTo = (
   to: Vpn,
   pages: number,
   overlap: 'refuse' | 'replace',
-): void => {
+  first: FirstError,
+): Backing[] => {
   const toEnd = vpn(to + pages);
   if (to < end && start < toEnd) {
     throw new InvalidArgument(
@@ -93,21 +101,17 @@ const moveTo = (
   if (overlap === 'refuse') space.list.checkFree(to, toEnd);
   const kept = vpn(Math.min(end, start + pages));
   const mappings = movedMappings(space, start, kept, to, toEnd);
-  const first = new FirstError();
+  let finish: (first: FirstError) => void;
   try {
-    const unused = space.change(() => {
-      const finish = moveEntries(space, { start, end, kept, to, toEnd });
-      const left = [...space.list.remove(start, end), ...space.list.replace(to, toEnd, mappings)];
-      space.enter(mappings);
-      finish(first);
-      return left;
-    });
-    space.leave(unused, first);
+    finish = moveEntries(space, { start, end, kept, to, toEnd });
   } catch (error) {
     for (const backing of new Set(mappings.map((mapping) => mapping.backing))) backing?.close();
     throw error;
   }
-  first.rethrow();
+  const unused = [...space.list.remove(start, end), ...space.list.replace(to, toEnd, mappings)];
+  space.enter(mappings);
+  finish(first);
+  return unused;
 };
 
 /** The mappings of a range as they are at another place, where the last goes on to its end. */
@@ -147,9 +151,11 @@ const moveEntries = (space: AddressSpace, move: Move): ((first: FirstError) => v
   /** What stood in the new place, by page. */
   const replaced: { readonly page: Vpn; readonly pte: number }[] = [];
   try {
-    undos.push(table.isolate(start, end), table.isolate(to, toEnd));
+    undos.push(table.isolate(start, end));
+    undos.push(table.isolate(to, toEnd));
     // Below a table that others have, W stands for one who is left alone with it: two places of one space are not.
-    undos.push(table.ownAll(start, kept), table.ownAll(to, toEnd));
+    undos.push(table.ownAll(start, kept));
+    undos.push(table.ownAll(to, toEnd));
     for (const page of table.mappedPages(start, kept)) {
       const pte = table.entry(page);
       const target = vpn(page - start + to);

@@ -34,7 +34,7 @@ import {
   PTE_V,
   PTE_W,
   pteFrame,
-  REQUIRED_BITS,
+  requiredBits,
   REUSED,
   REVOKED,
   UNMAPPED,
@@ -56,23 +56,24 @@ export const FAULT_AROUND_PAGES = 16;
 
 /** A page of an object must be made ready first. */
 const NOT_READY = 'not ready';
+/** Room was made, and much may have changed meanwhile. */
+const LOOK_AGAIN = 'look again';
 
 export const resolveFault = (space: AddressSpace, page: Vpn, access: Access): FaultOutcome => {
   try {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const mapping = page < MAX_PAGES ? space.list.find(page) : undefined;
       if (mapping === undefined) return UNMAPPED;
-      const required = REQUIRED_BITS[access] & (PTE_RIGHTS | PTE_U);
+      const required = requiredBits(access) & (PTE_RIGHTS | PTE_U);
       if ((mapping.rights & required) !== required) return PROTECTION;
       const { backing } = mapping;
-      if (backing === undefined) return resolveAnonymous(space, page, access, mapping);
-      if (!backing.object.isOpen) return REVOKED;
-      const objectPage = backing.objectPage(page);
-      if (objectPage >= backing.object.endPage) return BEYOND_END;
-      const outcome = resolveBacked(space, page, access, mapping, backing);
+      if (backing !== undefined && !backing.object.isOpen) return REVOKED;
+      if (backing !== undefined && backing.objectPage(page) >= backing.object.endPage) return BEYOND_END;
+      const outcome = resolveIn(space, page, access, mapping);
+      if (outcome === LOOK_AGAIN) continue;
       if (outcome !== NOT_READY) return outcome;
       const toOwn = mapping.sharing === 'shared' && access === 'write';
-      const waiting = makeReady(backing, objectPage, toOwn ? 'write' : 'read');
+      const waiting = makeReady(backing!, backing!.objectPage(page), toOwn ? 'write' : 'read');
       if (waiting !== undefined) return { kind: 'waiting', until: waiting };
     }
     return OUT_OF_MEMORY;
@@ -83,6 +84,39 @@ export const resolveFault = (space: AddressSpace, page: Vpn, access: Access): Fa
   }
 };
 
+/** Resolves a fault in a mapping that grants the access, unless a page must be brought, or room made for it. */
+const resolveIn = (
+  space: AddressSpace,
+  page: Vpn,
+  access: Access,
+  mapping: Mapping,
+): FaultOutcome | typeof NOT_READY | typeof LOOK_AGAIN => {
+  const { objects } = space.virtualMemory;
+  const { backing } = mapping;
+  // To make room for tables, the page itself is not to go.
+  const release = backing === undefined ? undefined : holdPage(backing, page);
+  try {
+    // Pagers hear of what was evicted, and may have done anything.
+    if (objects.makeRoom(FRAMES_WANTED)) return LOOK_AGAIN;
+    objects.pauseEviction();
+    try {
+      if (backing === undefined) return resolveAnonymous(space, page, access, mapping);
+      return mapping.sharing === 'shared'
+        ? resolveShared(space, page, access, mapping, backing)
+        : resolvePrivate(space, page, access, mapping, backing);
+    } finally {
+      objects.resumeEviction();
+    }
+  } finally {
+    release?.();
+  }
+};
+
+const holdPage = (backing: Backing, page: Vpn): (() => void) | undefined => {
+  const objectPage = backing.objectPage(page);
+  return backing.object.hold(objectPage, objectPage + 1);
+};
+
 const makeReady = (
   { object }: Backing,
   page: number,
@@ -91,58 +125,33 @@ const makeReady = (
   try {
     return object.makeReady(page, access);
   } catch (error) {
-    // The pager itself may have cut the object, or closed it: whoever looks again sees.
+    // The pager itself may have cut the object, closed or revoked it: whoever looks again sees.
     const isFailure = error instanceof OutOfMemory || error instanceof PagerError;
-    if (isFailure || !(error instanceof HolsteinError)) throw error;
+    if ((isFailure && object.isOpen) || !(error instanceof HolsteinError)) throw error;
     return undefined;
   }
 };
 
 const resolveAnonymous = (space: AddressSpace, page: Vpn, access: Access, mapping: Mapping): FaultOutcome => {
-  space.virtualMemory.objects.pauseEviction(FRAMES_WANTED);
-  try {
-    if (space.table.entry(page) !== 0) return resolveMapped(space, page, access);
-    if (access === 'write') {
-      mapUsed(space, page, space.memory.allocate(Usage.Frame, { content: 'zeros' }), mapping.rights);
-      return ZERO_FILLED;
-    }
-    mapZeroFrame(space, page, copyOnWrite(mapping.rights));
-    return ZERO_MAPPED;
-  } finally {
-    space.virtualMemory.objects.resumeEviction();
+  const pte = space.table.entry(page);
+  if (pte !== 0) {
+    const outcome = resolveMapped(space, page, access, pte);
+    if (outcome === ZERO_FILLED) space.borrowed.zeros--;
+    return outcome;
   }
+  if (access === 'write') {
+    mapUsed(space, page, space.memory.allocate(Usage.Frame, { content: 'zeros' }), mapping.rights);
+    return ZERO_FILLED;
+  }
+  mapZeroFrame(space, page, copyOnWrite(mapping.rights));
+  return ZERO_MAPPED;
 };
 
 /** A page that has an entry, in a private mapping: it is there, or is to be copied. */
-const resolveMapped = (space: AddressSpace, page: Vpn, access: Access): FaultOutcome => {
-  if (access === 'write' && writePinned(space, page)) return REUSED;
-  const wasObjects = access === 'write' && isObjects(space, pteFrame(space.table.entry(page)));
-  const outcome = space.copyOnWrite.handlePageFault(page, access);
-  if (outcome === ZERO_FILLED) space.borrowed.zeros--;
-  else if (outcome === COPIED && wasObjects) space.borrowed.ofObjects--;
-  return outcome;
-};
-
-const resolveBacked = (
-  space: AddressSpace,
-  page: Vpn,
-  access: Access,
-  mapping: Mapping,
-  backing: Backing,
-): FaultOutcome | typeof NOT_READY => {
-  // To make room for tables, the page itself is not to go.
-  const objectPage = backing.objectPage(page);
-  const release = backing.object.hold(objectPage, objectPage + 1);
-  space.virtualMemory.objects.pauseEviction(FRAMES_WANTED);
-  try {
-    return mapping.sharing === 'shared'
-      ? resolveShared(space, page, access, mapping, backing)
-      : resolvePrivate(space, page, access, mapping, backing);
-  } finally {
-    space.virtualMemory.objects.resumeEviction();
-    release?.();
-  }
-};
+const resolveMapped = (space: AddressSpace, page: Vpn, access: Access, pte: number): FaultOutcome =>
+  access === 'write' && writePinned(space, page, pte)
+    ? REUSED
+    : space.copyOnWrite.handlePageFault(page, access, pte);
 
 const resolvePrivate = (
   space: AddressSpace,
@@ -151,7 +160,14 @@ const resolvePrivate = (
   mapping: Mapping,
   backing: Backing,
 ): FaultOutcome | typeof NOT_READY => {
-  if (space.table.entry(page) !== 0) return resolveMapped(space, page, access);
+  const pte = space.table.entry(page);
+  if (pte !== 0) {
+    const wasObjects = access === 'write' && isObjects(space, pteFrame(pte));
+    const outcome = resolveMapped(space, page, access, pte);
+    if (outcome === ZERO_FILLED) space.borrowed.zeros--;
+    else if (outcome === COPIED && wasObjects) space.borrowed.ofObjects--;
+    return outcome;
+  }
   const objectPage = backing.objectPage(page);
   if (!backing.object.isReady(objectPage, 'read')) return NOT_READY;
   if (access !== 'write') return mapReady(space, page, mapping, backing, copyOnWrite(mapping.rights));

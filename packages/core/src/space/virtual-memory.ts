@@ -25,7 +25,8 @@ import { type CloseOptions, MemoryObjects } from '../vmo/index.js';
 import { AddressSpace } from './address-space.js';
 import { auditSpace, ExpectedCounts } from './audit.js';
 import type { EventLog } from './event-log.js';
-import { FAULT_NAMES, type FaultName } from './fault.js';
+import { FaultCounts } from './fault-counts.js';
+import type { FaultName } from './fault.js';
 import { MappingList } from './mapping-list.js';
 import type { PinnedMemory } from './pin.js';
 
@@ -60,13 +61,14 @@ export class VirtualMemory implements Disposable {
 
   /** Memory that is pinned. For the layer's own use. @internal */
   readonly pinned = new Set<PinnedMemory>();
+  /** Page faults of all spaces. For the layer's own use. @internal */
+  readonly faults = new FaultCounts();
   /** For the layer's own use. @internal */
   readonly counters = {
     forks: 0,
     tablesCopied: 0,
     framesSharedByForks: 0,
     framesCopiedByForks: 0,
-    faults: Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])) as Record<FaultName, number>,
   };
   readonly #spaces = new Set<AddressSpace>();
   #lastId = 0;
@@ -111,14 +113,15 @@ export class VirtualMemory implements Disposable {
   }
 
   statistics(): SpaceStatistics {
-    const { forks, tablesCopied, framesSharedByForks, framesCopiedByForks, faults } = this.counters;
+    const { forks, tablesCopied, framesSharedByForks, framesCopiedByForks } = this.counters;
+    const faults = this.faults.byName();
     return {
       forks,
       tablesCopied,
       framesSharedByForks,
       framesCopiedByForks,
       framesCopied: faults.copied,
-      faults: { ...faults },
+      faults,
     };
   }
 

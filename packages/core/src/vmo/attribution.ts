@@ -50,7 +50,8 @@ const attributeOne = (object: MemoryObject, owners: ReadonlyMap<FrameNumber, num
   return { id, name, kind, isHidden, privateBytes, sharedBytes, fractionalBytes: sumOfParts(frames) };
 };
 
-const sumOfParts = (frames: ReadonlyMap<number, number>): Fraction => {
+/** The part of frames that one owner has, in bytes. @param frames how many it has, by how many owners each of these has. */
+export const sumOfParts = (frames: ReadonlyMap<number, number>): Fraction => {
   let sum: Fraction = { numerator: 0n, denominator: 1n };
   for (const [owners, count] of frames) {
     sum = addFractions(sum, { numerator: BigInt(count * PAGE_SIZE), denominator: BigInt(owners) });

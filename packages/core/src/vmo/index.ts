@@ -3,7 +3,7 @@
  * and may have a pager that fills them and takes changes back. `MemoryObjects` makes them, a `Vmo` is a capability to
  * one. Nothing here knows of page tables or processes: it is of use alone.
  */
-export { addFractions, type Attribution, type Fraction } from './attribution.js';
+export { addFractions, type Attribution, type Fraction, sumOfParts } from './attribution.js';
 export { Capability, type CapabilityState, type CloseOptions } from './capability.js';
 export type { ChildKind, ChildOptions, ChildRight, DefaultChildRight } from './child.js';
 export type { SnapshotKind } from './clone.js';
@@ -32,4 +32,5 @@ export {
 } from './pagers/http-pager.js';
 export type { SizedPager } from './pagers/sized-pager.js';
 export { DEFAULT_RIGHTS, type DefaultRight, type Right, RIGHTS } from './rights.js';
+export { formatFrames, joinRanges, type StateRange } from './state-ranges.js';
 export { Vmo } from './vmo.js';

@@ -5,6 +5,7 @@ import type { Capability } from './capability.js';
 import type { MemoryObject } from './memory-object.js';
 import { openObject } from './memory-objects.js';
 import { type PageSlot, SLOT_DIRTY, SLOT_SAVING, slotFrame } from './page-slot.js';
+import { formatFrames, joinRanges, type StateRange } from './state-ranges.js';
 
 /**
  * What a memory object is, and its family, as state tables: a line for each range of pages in the same state.
@@ -43,46 +44,12 @@ function* describe(
 ): Iterable<string> {
   const closed = object.isHidden ? ', closed' : '';
   yield `${object === marked ? '*' : ' '} ${indent}${object.name} (${object.kind}, ${object.sizeBytes} bytes${closed})`;
-  for (const { first, end, state } of joined(rangesOf(object, owners))) {
-    yield `      ${indent}${hex(first * PAGE_SIZE)}-${hex(end * PAGE_SIZE)} -> ${state}`;
+  for (const range of joinRanges(rangesOf(object, owners))) {
+    const words = [formatFrames(range), range.state].filter((word) => word !== undefined);
+    yield `      ${indent}${hex(range.first * PAGE_SIZE)}-${hex(range.end * PAGE_SIZE)} -> ${words.join(', ')}`;
   }
   for (const child of object.children) yield* describe(child, marked, owners, `${indent}    `);
 }
-
-/** Pages `first … end - 1`, all in one state. */
-interface StateRange {
-  readonly first: number;
-  readonly end: number;
-  readonly state: string;
-  /** The first page's frame, where they have frames in a row. */
-  readonly frame?: number;
-}
-
-/** Joins ranges in the same state, and says which frames they have. */
-function* joined(ranges: Iterable<StateRange>): Iterable<StateRange> {
-  let last: StateRange | undefined;
-  for (const range of ranges) {
-    const inRow =
-      last !== undefined &&
-      last.state === range.state &&
-      (last.frame === undefined ? undefined : last.frame + last.end - last.first) === range.frame;
-    if (inRow) {
-      last = { ...last!, end: range.end };
-    } else {
-      if (last !== undefined) yield withFrames(last);
-      last = range;
-    }
-  }
-  if (last !== undefined) yield withFrames(last);
-}
-
-const withFrames = (range: StateRange): StateRange => {
-  const { first, end, frame, state } = range;
-  if (frame === undefined) return range;
-  const pages = end - first;
-  const frames = pages === 1 ? `frame ${hex(frame)}` : `frames ${hex(frame)}-${hex(frame + pages - 1)}`;
-  return { first, end, state: `${frames}, ${state}` };
-};
 
 function* rangesOf(object: MemoryObject, owners: ReadonlyMap<FrameNumber, number>): Iterable<StateRange> {
   const { pages, sizePages } = object;

@@ -163,19 +163,20 @@ export class MemoryObjects implements Disposable, ObjectHome {
   }
 
   /**
-   * From here to `resumeEviction` no page is evicted and no pager called for that, for page tables are being changed that
-   * it could change too. What can be is evicted before.
-   * @param frames how many free frames will be wanted. For the core's own use. @internal
+   * Evicts until so many frames are free, as far as there are pages that can be. Pagers hear of it, and may do anything.
+   * @returns whether any was evicted. For the core's own use. @internal
    */
-  pauseEviction(frames: number): void {
-    this.makeRoom(frames);
-    this.#pausedEviction++;
+  makeRoom(frames: number): boolean {
+    const wanted = frames - this.memory.freeFrames;
+    return wanted > 0 && this.#paged.size > 0 && this.#reclaim(wanted) > 0;
   }
 
-  /** Evicts until so many frames are free, as far as there are pages that can be. For the core's own use. @internal */
-  makeRoom(frames: number): void {
-    const wanted = frames - this.memory.freeFrames;
-    if (wanted > 0 && this.#paged.size > 0) this.#reclaim(wanted);
+  /**
+   * From here to `resumeEviction` no page is evicted and no pager called for that, for page tables are being changed that
+   * it could change too. For the core's own use. @internal
+   */
+  pauseEviction(): void {
+    this.#pausedEviction++;
   }
 
   /** For the core's own use. @internal */

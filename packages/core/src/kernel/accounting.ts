@@ -1,0 +1,71 @@
+/**
+ * What processes have run and what was done for them, in instructions: the kernel's time, and what the process on the
+ * hart has left of its quantum (docs/decisions/0005-time.md).
+ *
+ *      beginTurn → beginRun → (beginHandling → charge) … → beginRun → …
+ *
+ * What is handled while the hart runs, page faults that it goes on after, and what is handled at its stop are charged
+ * alike: each with the instructions that have been run since the last.
+ */
+import type { Hart } from '../hart/index.js';
+import type { VirtualMemory } from '../space/index.js';
+
+/** What a system call and a page fault cost of a quantum, in instructions: about their time on the host. */
+export const SYSTEM_CALL_COST = 200;
+export const PAGE_FAULT_COST = 200;
+/** And each frame that either takes, frees or shares, and each frame of code that is to be decoded. */
+const FRAME_COST = 500;
+const REFILL_COST = 5_000;
+
+export class Accounting {
+  /** Since the kernel was made; it leaps where all processes sleep. */
+  time = 0;
+  /** Instructions that processes have run. */
+  instructions = 0;
+  /** Of the quantum: 0 or less where it is spent. */
+  left = 0;
+  readonly #hart: Hart;
+  readonly #virtualMemory: VirtualMemory;
+  /** Instructions of the hart's run that have been charged. */
+  #charged = 0;
+  #framesBefore = 0;
+
+  constructor(hart: Hart, virtualMemory: VirtualMemory) {
+    this.#hart = hart;
+    this.#virtualMemory = virtualMemory;
+  }
+
+  beginTurn(quantum: number): void {
+    this.left = quantum;
+  }
+
+  beginRun(): void {
+    this.#charged = 0;
+  }
+
+  /** Something is about to be done for the process. */
+  beginHandling(): void {
+    this.#framesBefore = this.#framesMoved();
+  }
+
+  /**
+   * It has been done.
+   * @param handling what it costs but for frames and code. @returns what it costs with them.
+   */
+  charge(handling: number): number {
+    const { retired, refills } = this.#hart;
+    const frames = Math.abs(this.#framesMoved() - this.#framesBefore);
+    const cost = handling + frames * FRAME_COST + refills * REFILL_COST;
+    const run = retired - this.#charged;
+    this.#charged = retired;
+    this.instructions += run;
+    this.time += run + cost;
+    this.left -= run + cost;
+    return cost;
+  }
+
+  /** A number that changes by the frames that are taken, freed or shared. */
+  #framesMoved(): number {
+    return this.#virtualMemory.counters.framesSharedByForks - this.#virtualMemory.memory.freeFrames;
+  }
+}
