@@ -50,7 +50,7 @@ export const startProgram = (options, whileItWrites = (write) => write()) => {
     while (condition()) kernel.step();
   };
   const child = () => {
-    let writes = 0;
+    const before = faults();
     /** @type {number[]} */
     const groups = [];
     let spent = 0;
@@ -60,14 +60,15 @@ export const startProgram = (options, whileItWrites = (write) => write()) => {
     lastPid = process.pid;
     whileItWrites(() => {
       while (process.state !== 'blocked') {
-        const before = faults();
+        // Frames that are taken are copies, but for a table in 512.
+        const free = virtualMemory.memory.freeFrames;
         const [step] = time(() => kernel.step());
-        const written = faults() - before;
+        const written = free - virtualMemory.memory.freeFrames;
         spent += step;
-        writes += written;
         if (written > 0) groups.push(step / written);
       }
     });
+    const writes = faults() - before;
     const [exit] = time(() => stepWhile(() => process.state !== 'zombie'));
     return { page: spent / writes, groups, exit };
   };

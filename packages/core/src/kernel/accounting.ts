@@ -64,8 +64,8 @@ export class Accounting {
     return cost;
   }
 
-  /** A number that changes by the frames that are taken, freed or shared. */
+  /** A number that changes by the frames that are taken, freed or, by a fork that goes page by page, shared. */
   #framesMoved(): number {
-    return this.#virtualMemory.counters.framesSharedByForks - this.#virtualMemory.memory.freeFrames;
+    return this.#virtualMemory.counters.entriesSharedByForks - this.#virtualMemory.memory.freeFrames;
   }
 }

@@ -31,7 +31,7 @@ import {
 } from '../frame/index.js';
 import { FirstError } from './first-error.js';
 import { makePte, PTE_BYTES, PTE_TABLE_SHARED, PTE_V, pteFrame, sharedPte } from './pte.js';
-import { moveShares } from './shares.js';
+import { moveShares, shareTwice } from './shares.js';
 import { ENTRIES, isLeaf, pagesAt } from './sv39-format.js';
 import type { PlacedTable } from './visit-entries.js';
 
@@ -132,6 +132,16 @@ export const shareEntries = (
 
 /** Takes the references and counts the shares of a second entry like one that is there, which becomes `shared`. */
 const shareLeaf = (memory: PhysicalMemory, pte: number, shared: number, pages: number): void => {
+  if (pages === 1) {
+    memory.retain(pteFrame(pte));
+    try {
+      shareTwice(memory, pte, shared);
+    } catch (error) {
+      memory.release(pteFrame(pte));
+      throw error;
+    }
+    return;
+  }
   let retained = 0;
   try {
     for (; retained < pages; retained++) memory.retain(frameNumber(pteFrame(pte) + retained));

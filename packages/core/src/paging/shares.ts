@@ -72,8 +72,17 @@ const hasShares = (memory: PhysicalMemory, frame: FrameNumber): boolean => {
   return usage === Usage.Frame || usage === Usage.Kernel;
 };
 
-/** Counts one mark more of a frame. @param mark PTE_COW or PTE_READONLY_SHARED: no leaf has both. */
-const add = (memory: PhysicalMemory, frame: FrameNumber, mark: number): void => {
+/**
+ * Counts a second entry like one of a single page, both of which are to be `shared`: as two calls of `moveShares`.
+ * @throws as `moveShares`; no count has changed then.
+ */
+export const shareTwice = (memory: PhysicalMemory, entry: number, shared: number): void => {
+  const mark = shared & PTE_SHARED;
+  if (mark !== 0) add(memory, pteFrame(shared), mark, (entry & PTE_SHARED) === mark ? 1 : 2);
+};
+
+/** Counts more marks of a frame. @param mark PTE_COW or PTE_READONLY_SHARED: no leaf has both. */
+const add = (memory: PhysicalMemory, frame: FrameNumber, mark: number, more = 1): void => {
   if (!hasShares(memory, frame)) {
     throw new InvalidArgument(`frame ${hex(frame)} is ${usageName(memory.usage(frame))}: it is never shared`);
   }
@@ -81,10 +90,10 @@ const add = (memory: PhysicalMemory, frame: FrameNumber, mark: number): void => 
   const index = wordOf(memory, frame, fieldOf(mark));
   for (;;) {
     const count = words[index]!;
-    if (count === MAX_SHARES) {
-      throw new HolsteinError('EOVERFLOW', `frame ${hex(frame)} is shared 2^32 - 1 times already`);
+    if (count > MAX_SHARES - more) {
+      throw new HolsteinError('EOVERFLOW', `frame ${hex(frame)} is shared ${count} times already`);
     }
-    if (exchange(words, index, count, count + 1)) return;
+    if (exchange(words, index, count, count + more)) return;
   }
 };
 

@@ -15,7 +15,7 @@ const END = vpn(MAX_PAGES);
  * is touched only when nothing can fail any more (seed 003, defect 3): see `CowExt.shareAll`.
  */
 export const forkPages = (parent: AddressSpace, child: AddressSpace): void => {
-  parent.copyOnWrite.shareAll(child.table);
+  parent.virtualMemory.counters.entriesSharedByForks += parent.copyOnWrite.shareAll(child.table);
   parent.virtualMemory.counters.framesSharedByForks += parent.ownFrames;
 };
 

@@ -66,6 +66,8 @@ export class VirtualMemory implements Disposable {
   /** For the layer's own use. @internal */
   readonly counters = {
     forks: 0,
+    /** Entries that forks have made one by one. */
+    entriesSharedByForks: 0,
     tablesCopied: 0,
     framesSharedByForks: 0,
     framesCopiedByForks: 0,

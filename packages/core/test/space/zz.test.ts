@@ -4,7 +4,7 @@ import type { AddressSpace } from '../../src/space/index.js';
 import type { Vmo } from '../../src/vmo/index.js';
 import { World } from '../model/world.js';
 import { TestPager } from '../vmo/paged.js';
-import { at, bytesOf } from './mapped.js';
+import { at, bytesOf, warm } from './mapped.js';
 
 const rng = (seed: number) => () => {
   seed = (seed + 0x6d2b79f5) | 0;
@@ -124,6 +124,8 @@ test('stress', () => {
           act('pinned: ');
         }
       },
+      warm: () => warm(spaces),
+      warm2: () => warm(spaces.toReversed()),
       fill: () => {
         world.fill(int(10));
       },
@@ -158,7 +160,7 @@ test('stress', () => {
     try {
       for (let step = 0; step < 150; step++) act();
       world.drain();
-      virtualMemory.close({ unwritten: 'discard' });
+      depth = 1; virtualMemory.close({ unwritten: 'discard' }); depth = 0; world.drain(); for (const s of spaces) s.close();
       const left = world.memory.audit();
       if (left.length) throw new Error(`seed ${seed}: end audit ${left.join('\n')}`);
       if (world.memory.freeFrames !== world.memory.totalFrames - world.memory.firstAllocatable)
