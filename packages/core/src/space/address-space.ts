@@ -70,7 +70,7 @@ const FORKS: Readonly<Record<ForkKind, (parent: AddressSpace, child: AddressSpac
   eager: forkEagerly,
 };
 
-/** Frames that a change of mappings may want: tables that are copied at either edge of a range. */
+/** Frames that a change of mappings usually wants: tables that are copied at either edge of a range. */
 const FRAMES_WANTED = 8;
 
 export class AddressSpace implements Disposable {
@@ -230,7 +230,7 @@ export class AddressSpace implements Disposable {
         );
       }
       this.#commitPages(start, end);
-    }, end - start);
+    });
   }
 
   #commitPages(start: Vpn, end: Vpn): void {
@@ -331,7 +331,7 @@ export class AddressSpace implements Disposable {
   fork(kind: ForkKind = 'tables'): AddressSpace {
     if (!Object.hasOwn(FORKS, kind))
       throw new InvalidArgument(`fork '${String(kind)}': give tables, pages or eager`);
-    const child = this.#change(() => this.#fork(kind), FRAMES_WANTED + this.pins.size);
+    const child = this.#change(() => this.#fork(kind));
     this.virtualMemory.counters.forks++;
     this.virtualMemory.log?.forked(this.id, child.id, kind);
     return child;
@@ -453,14 +453,12 @@ export class AddressSpace implements Disposable {
   }
 
   /**
-   * Runs a change of entries, while nothing is evicted: room is made before, when nothing has been looked at yet, and, if it
-   * was not enough, once more.
-   * @param work leaves all as it was where it throws. @param frames that it may want.
+   * Runs a change of mappings and entries, while nothing is evicted; where memory runs out, once more when there is room.
+   * @param work leaves all as it was where it throws, and looks at everything anew: pagers hear of evictions.
    */
-  #change<Result>(work: () => Result, frames = FRAMES_WANTED): Result {
+  #change<Result>(work: () => Result): Result {
     const { objects } = this.virtualMemory;
-    objects.makeRoom(frames);
-    for (let more = 4 * FRAMES_WANTED; ; more *= 2) {
+    for (let frames = FRAMES_WANTED; ; frames *= 4) {
       let failure: OutOfMemory;
       objects.pauseEviction();
       try {
@@ -471,7 +469,7 @@ export class AddressSpace implements Disposable {
       } finally {
         objects.resumeEviction();
       }
-      if (!objects.makeRoom(this.memory.freeFrames + more)) throw failure;
+      if (!objects.makeRoom(this.memory.freeFrames + frames)) throw failure;
     }
   }
 

@@ -28,23 +28,23 @@ export class Backing implements MappingObserver {
   readonly spaces = new Set<AddressSpace>();
 
   /** Pages of the object that mappings show, or have shown. */
-  #shown: PageSpan;
+  span: PageSpan;
   /** Whether those stay in memory once they are there, as long as this is open; and what ends that. */
   readonly #keeps: boolean;
   #letGo: (() => void) | undefined;
 
   /**
-   * @param shown pages of the object.
+   * @param span pages of the object.
    * @param attach makes the hold on the object, which is closed with this.
    */
   constructor(
     delta: number,
-    shown: PageSpan,
+    span: PageSpan,
     eviction: 'allowed' | 'refused',
     attach: (observer: MappingObserver) => MappedObject,
   ) {
     this.delta = delta;
-    this.#shown = shown;
+    this.span = span;
     this.#keeps = eviction === 'refused';
     this.object = attach(this);
     this.#hold();
@@ -59,21 +59,21 @@ export class Backing implements MappingObserver {
   moved(pages: number): Backing {
     const eviction = this.#keeps ? 'refused' : 'allowed';
     // What is revoked stays so wherever it goes.
-    return new Backing(this.delta + pages, this.#shown, eviction, (observer) =>
+    return new Backing(this.delta + pages, this.span, eviction, (observer) =>
       this.object.isOpen ? this.object.another(observer) : this.object,
     );
   }
 
   /** A mapping of it goes on, up to a page of a space. */
   growTo(end: number): void {
-    if (this.objectPage(end) <= this.#shown.end) return;
+    if (this.objectPage(end) <= this.span.end) return;
     this.#letGo?.();
-    this.#shown = { first: this.#shown.first, end: this.objectPage(end) };
+    this.span = { first: this.span.first, end: this.objectPage(end) };
     this.#hold();
   }
 
   #hold(): void {
-    const { first, end } = this.#shown;
+    const { first, end } = this.span;
     this.#letGo = this.#keeps && this.object.isOpen ? this.object.hold(first, end) : undefined;
   }
 
@@ -90,7 +90,7 @@ export class Backing implements MappingObserver {
   revoked(): void {
     this.#letGo?.();
     this.#letGo = undefined;
-    this.#takeAway(this.#shown.first, this.#shown.end, () => true);
+    this.#takeAway(this.span.first, this.span.end, () => true);
   }
 
   /** Called when no mapping has it any more. @throws what giving the object's memory back threw. */
@@ -101,9 +101,9 @@ export class Backing implements MappingObserver {
   }
 
   #takeAway(first: number, end: number, picks: (space: AddressSpace, pte: number) => boolean): void {
-    if (first >= this.#shown.end || end <= this.#shown.first) return;
-    const start = vpn(Math.max(first, this.#shown.first) + this.delta);
-    const last = vpn(Math.min(end, this.#shown.end) + this.delta);
+    if (first >= this.span.end || end <= this.span.first) return;
+    const start = vpn(Math.max(first, this.span.first) + this.delta);
+    const last = vpn(Math.min(end, this.span.end) + this.delta);
     for (const space of this.spaces) {
       this.#eachPart(space, start, last, (from, to) => {
         space.table.disown(from, to, (pte) => {

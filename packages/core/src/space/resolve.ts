@@ -84,7 +84,7 @@ export const resolveFault = (space: AddressSpace, page: Vpn, access: Access): Fa
   }
 };
 
-/** Resolves a fault in a mapping that grants the access, unless a page must be brought, or room made for it. */
+/** Resolves a fault in a mapping that grants the access, unless a page must be brought, or room was made for it. */
 const resolveIn = (
   space: AddressSpace,
   page: Vpn,
@@ -92,23 +92,37 @@ const resolveIn = (
   mapping: Mapping,
 ): FaultOutcome | typeof NOT_READY | typeof LOOK_AGAIN => {
   const { objects } = space.virtualMemory;
-  const { backing } = mapping;
-  // To make room for tables, the page itself is not to go.
-  const release = backing === undefined ? undefined : holdPage(backing, page);
+  const outcome = resolveUndisturbed(space, page, access, mapping);
+  if (outcome !== OUT_OF_MEMORY) return outcome;
+  // The page itself is not to go. Pagers hear of what does, and may do anything.
+  const release = mapping.backing === undefined ? undefined : holdPage(mapping.backing, page);
   try {
-    // Pagers hear of what was evicted, and may have done anything.
-    if (objects.makeRoom(FRAMES_WANTED)) return LOOK_AGAIN;
-    objects.pauseEviction();
-    try {
-      if (backing === undefined) return resolveAnonymous(space, page, access, mapping);
-      return mapping.sharing === 'shared'
-        ? resolveShared(space, page, access, mapping, backing)
-        : resolvePrivate(space, page, access, mapping, backing);
-    } finally {
-      objects.resumeEviction();
-    }
+    return objects.makeRoom(space.memory.freeFrames + FRAMES_WANTED) ? LOOK_AGAIN : OUT_OF_MEMORY;
   } finally {
     release?.();
+  }
+};
+
+/** The same, while nothing is evicted. */
+const resolveUndisturbed = (
+  space: AddressSpace,
+  page: Vpn,
+  access: Access,
+  mapping: Mapping,
+): FaultOutcome | typeof NOT_READY => {
+  const { objects } = space.virtualMemory;
+  const { backing } = mapping;
+  objects.pauseEviction();
+  try {
+    if (backing === undefined) return resolveAnonymous(space, page, access, mapping);
+    return mapping.sharing === 'shared'
+      ? resolveShared(space, page, access, mapping, backing)
+      : resolvePrivate(space, page, access, mapping, backing);
+  } catch (error) {
+    if (error instanceof OutOfMemory) return OUT_OF_MEMORY;
+    throw error;
+  } finally {
+    objects.resumeEviction();
   }
 };
 

@@ -160,6 +160,7 @@ export abstract class Capability {
     if (this.#state !== 'open') return;
     if (unwritten === 'refuse') checkWritten([this]);
     this.#end('closed');
+    this.letGo();
   }
 
   [Symbol.dispose](): void {
@@ -180,7 +181,6 @@ export abstract class Capability {
   protected onRevoked(): void {}
 
   #end(state: 'closed' | 'stale'): void {
-    if (state === 'stale') this.onRevoked();
     this.#state = state;
     this.#usable = this.reading.limitBytes = 0;
     this.#siblings.delete(this);
@@ -189,12 +189,17 @@ export abstract class Capability {
       this.#siblings.add(derived);
     }
     this.#derived.clear();
-    this.#reach.object.letGo(this.#reach.window);
   }
 
   /** For `revokeAll` alone. @internal */
   makeStale(): void {
+    this.onRevoked();
     this.#end('stale');
+  }
+
+  /** Lets go of the object, which may call its pager. For `revokeAll` alone. @internal */
+  letGo(): void {
+    this.#reach.object.letGo(this.#reach.window);
   }
 }
 
@@ -208,10 +213,12 @@ export const revokeAll = (
     for (const derived of capability.derived) all.add(derived);
   }
   if (unwritten === 'refuse') checkWritten(all);
+  // Nothing can be made from any of them any more when the first pager hears of it.
+  for (const capability of all) capability.makeStale();
   const first = new FirstError();
   for (const capability of all) {
     try {
-      capability.makeStale();
+      capability.letGo();
     } catch (error) {
       first.note(error);
     }

@@ -64,6 +64,8 @@ export interface Window {
 
 /** Hears that pages are not any more what they were: their frames may be freed as soon as it returns. Must not throw. */
 export interface ObjectObserver {
+  /** The pages that it wants to hear of: `first … end - 1`. Default: all. */
+  readonly span?: { readonly first: number; readonly end: number };
   pagesLost(firstPage: number, pages: number): void;
   /** The object ends before these pages. They have been told of as lost. */
   pagesCut?(firstPage: number, pages: number): void;
@@ -215,7 +217,11 @@ export class MemoryObject {
   /** Tells whoever looks at pages of this object, or of one that sees them through it, that they change. */
   notifyLost(first: number, pages: number): void {
     if (this.observers.size === 0 && this.views.size === 0) return;
-    for (const observer of this.observers) observer.pagesLost(first, pages);
+    for (const observer of this.observers) {
+      const { span } = observer;
+      if (span === undefined || (span.first < first + pages && span.end > first))
+        observer.pagesLost(first, pages);
+    }
     for (const view of this.views) {
       const { offset, limit } = view.base!;
       const start = Math.max(first - offset, 0);

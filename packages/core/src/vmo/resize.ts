@@ -79,7 +79,8 @@ const checkCut = (object: MemoryObject, sizeBytes: number): void => {
     throw new HolsteinError('EBUSY', `a page of ${object.name} beyond ${sizeBytes} bytes is in an open view`);
   }
   if (object.source === undefined || object.views.size === 0) return;
-  for (let page = pageOf(sizeBytes); page < last; page++) {
+  // Beyond what its pager has, nothing can be missing.
+  for (let page = pageOf(sizeBytes); page < Math.min(last, object.source.pages); page++) {
     if (!object.lacksOriginal(page) || object.content(page) !== MISSING) continue;
     throw new HolsteinError(
       'EBUSY',
@@ -106,10 +107,11 @@ const cut = (object: MemoryObject, sizeBytes: number): void => {
   }
 };
 
-/** Gives every page that is about to be cut to those who see it as it was. */
+/** Gives every page that is about to be cut to those who see it as it was. Where there is none they see zeros. */
 const keepOriginals = (object: MemoryObject, first: number, last: number): void => {
   if (object.source === undefined || object.views.size === 0) return;
-  for (let page = first; page < last; page++) {
+  const { pages } = object;
+  for (let page = pages.next(first, last); page !== -1; page = pages.next(page + 1, last)) {
     if (object.lacksOriginal(page)) giveOriginal(object, page, object.content(page));
   }
 };
