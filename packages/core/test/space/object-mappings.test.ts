@@ -651,6 +651,9 @@ describe('a mapping and the life of its object', () => {
     expect(codeOf(() => reader.close())).toBe('EBUSY');
     expect(peek(space, 0)).toBe(9);
     reader.close({ unwritten: 'discard' });
+    // Nor is the virtual memory closed over them, until nobody maps them.
+    expect(codeOf(() => world.virtualMemory.close())).toBe('EBUSY');
+    space.close();
   });
 
   test('a mapping that is only read, or private, does not keep the Vmo from closing', () => {
