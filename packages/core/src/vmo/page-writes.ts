@@ -291,7 +291,10 @@ export const dirtyMarks = (slot: PageSlot): PageSlot => (slot & SLOT_KEEP) | SLO
 /** @throws InvalidArgument, HolsteinError EBADF where the object was cut or closed meanwhile, perhaps by its own pager. */
 export const checkThere = (object: MemoryObject, range: Pick<WriteRange, 'first' | 'end'>): void => {
   if (range.end > object.sizePages) throw cutMeanwhile(object, range);
-  if (object.isGone) throw new HolsteinError('EBADF', `${object.name} was closed meanwhile`);
+  // One that has let go of all but a slice may have left these pages to nobody.
+  const isReached =
+    range.end <= range.first || (object.isReached(range.first) && object.isReached(range.end - 1));
+  if (object.isGone || !isReached) throw new HolsteinError('EBADF', `${object.name} was closed meanwhile`);
 };
 
 const cutMeanwhile = (
