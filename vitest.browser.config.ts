@@ -56,11 +56,12 @@ export default defineConfig({
     },
   },
   // What the tests import from npm: found only later, it would reload the page in the middle of a test.
-  optimizeDeps: { include: ['fast-check'] },
+  optimizeDeps: { include: ['fast-check', 'sorted-btree'] },
   test: {
     include: [
       'packages/core/test/frame/{buddy,handles,physical-memory,segment}.test.ts',
       'packages/core/test/vmo/**/*.test.ts',
+      'packages/core/test/space/{mapping-list,object-mappings,remap,waiting}.test.ts',
     ],
     exclude: ['**/*.node.test.ts'],
     passWithNoTests: false,

@@ -469,7 +469,9 @@ export class AddressSpace implements Disposable {
       } finally {
         objects.resumeEviction();
       }
-      if (!objects.makeRoom(this.memory.freeFrames + frames)) throw failure;
+      // Pagers may take what room there is: that is not gone along with for ever.
+      if (frames > this.memory.totalFrames || !objects.makeRoom(this.memory.freeFrames + frames))
+        throw failure;
     }
   }
 
