@@ -4,8 +4,9 @@ import { pteFrame } from '../../src/paging/index.js';
 import { type AddressSpace, copyIn, copyOut, type Protection } from '../../src/space/index.js';
 
 /** Maps whole pages. */
-export const mapPages = (space: AddressSpace, page: number, pages: number, protection: Protection): void =>
+export const mapPages = (space: AddressSpace, page: number, pages: number, protection: Protection): void => {
   space.map({ at: virtAddr(page * PAGE_SIZE), lengthBytes: pages * PAGE_SIZE, protection });
+};
 
 /** Writes a byte at a page's start, as the process would. */
 export const poke = (space: AddressSpace, page: number, byte: number): void => {
