@@ -6,13 +6,9 @@ import { makeWorld } from '../model/world.js';
 
 /** Events without their times, as short lines. */
 const lines = (log: EventLog): string[] =>
-  [...log].map(({ kind, time: _, space, ...rest }) => {
-    const { from: _from, to: _to, ...shown } = rest as Record<string, unknown>;
-    return [
-      kind,
-      `space ${space}`,
-      ...Object.entries(shown).map(([name, value]) => `${name} ${String(value)}`),
-    ].join(', ');
+  [...log].map(({ kind, space, ...rest }) => {
+    const shown = Object.entries(rest).filter(([name]) => !['time', 'from', 'to'].includes(name));
+    return [kind, `space ${space}`, ...shown.map(([name, value]) => `${name} ${String(value)}`)].join(', ');
   });
 
 test('a log records faults, forks, splits, copies and closes, in order', () => {

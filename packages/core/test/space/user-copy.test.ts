@@ -180,7 +180,7 @@ describe('copyOut and copyIn', () => {
 
 describe('copyInString', () => {
   const text = (result: ReturnType<typeof copyInString>): string =>
-    typeof result === 'string' ? result : `'${new TextDecoder().decode(result)}'`;
+    result instanceof Uint8Array ? `'${new TextDecoder().decode(result)}'` : String(result);
   const put = (space: AddressSpace, address: number, string: string): void => {
     expect(copyOut(space, virtAddr(address), new TextEncoder().encode(string))).toBe('ok');
   };

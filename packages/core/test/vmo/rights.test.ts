@@ -98,7 +98,17 @@ test('every method of a capability is in these tables', () => {
   // What leads to a state, or tells it; and what is the layer's own.
   // A data view's own rights are tried in data-view.test.ts.
   const others = ['constructor', 'close', 'isOpen', 'state', 'rights', 'toDyn', 'dataView', 'attach'];
-  const internal = ['use', 'locate', 'replaceBy', 'makeStale', 'letGo', 'reach', 'derived', 'rightBits', 'sizeBytes'];
+  const internal = [
+    'use',
+    'locate',
+    'replaceBy',
+    'makeStale',
+    'letGo',
+    'reach',
+    'derived',
+    'rightBits',
+    'sizeBytes',
+  ];
   for (const name of [...others, ...internal, 'usableBits', 'siblings', 'onRevoked']) known.add(name);
   const methods = [Vmo, Capability].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype));
   expect(methods.filter((name) => !known.has(name))).toEqual([]);
