@@ -112,7 +112,7 @@ describe('holstein run', () => {
   test('says on standard error which processes are killed, unless told to be quiet', () => {
     const loud = holstein(['run', '--memory', '8M', 'cowtest', 'readonly']);
     expect(loud.stderr).toMatch(
-      /^holstein: process \d+ \(cowtest\) killed: it wrote 0x[0-9a-f]+, in .* r-x \(pc/,
+      /^holstein: process \d+ \(cowtest\) killed: it wrote 0x[0-9a-f]+, in .* r-x cowtest \(pc/,
     );
     expect(holstein(['run', '--quiet', '--memory', '8M', 'cowtest', 'readonly'])).toEqual({
       status: 0,
