@@ -394,8 +394,7 @@ export class Kernel {
     if (console.outputBytes > 0 && waiting.some(({ channel }) => channel === console.outputChannel)) {
       return 'waiting-for-output';
     }
-    // Before time leaps: what a pager brings was asked for by now.
-    if (this.pagerAnswer !== undefined) return 'waiting-for-pager';
+    // Even where somebody waits for a pager: that one may never answer.
     if (deadlines.length > 0) {
       this.#accounting.time = Math.max(
         this.#accounting.time,
@@ -403,6 +402,7 @@ export class Kernel {
       );
       return 'running';
     }
+    if (this.pagerAnswer !== undefined) return 'waiting-for-pager';
     return waiting.some(({ channel }) => channel === console.inputChannel) ? 'waiting-for-input' : 'stuck';
   }
 

@@ -419,7 +419,7 @@ describe('a system call on memory that is still to come is made again when it ha
   });
 });
 
-describe('a process that is killed while it is parked', () => {
+describe('a process that is parked, or killed while it is', () => {
   const victimAndKiller: readonly Code[] = [
     call(CALL.fork),
     inChild(loadByte(x.a0, SLOW), call(CALL.exit, 1)),
@@ -449,6 +449,19 @@ describe('a process that is killed while it is parked', () => {
     expect(setup.run()).toBe('halted');
     expect(setup.kernel.exitStatus).toBe(8);
     expect(setup.kernel.pagerAnswer).toBeUndefined();
+  });
+
+  test('does not hold up who sleeps, though its pager never answers', () => {
+    using setup = new Setup([
+      call(CALL.fork),
+      inChild(loadByte(x.a0, SLOW), call(CALL.exit, 1)),
+      call(CALL.sleep, 5),
+      call(CALL.sleep, 5),
+      call(CALL.exit, 8),
+    ]);
+    expect(setup.run()).toBe('halted');
+    expect(setup.kernel.exitStatus).toBe(8);
+    expect(setup.kernel.ticks).toBeGreaterThanOrEqual(10);
   });
 
   test('leaves those who are stuck to be found out', () => {
