@@ -341,7 +341,7 @@ export class AddressSpace implements Disposable {
     const copies = allocateCopies(this);
     let child: AddressSpace | undefined;
     try {
-      child = this.virtualMemory.createSpace(this.list.clone());
+      child = this.virtualMemory.addSpace(this.list.clone());
       for (const backing of child.list.backings) backing.spaces.add(child);
       FORKS[kind](this, child);
       child.borrowed = { ...this.borrowed };

@@ -103,10 +103,15 @@ export class VirtualMemory implements Disposable {
   }
 
   /**
-   * A new, empty address space. It is its maker's to close. @param list its mappings: a fork's.
+   * A new, empty address space. It is its maker's to close.
    * @throws OutOfMemory; InvalidArgument where the virtual memory is closed.
    */
-  createSpace(list = new MappingList()): AddressSpace {
+  createSpace(): AddressSpace {
+    return this.addSpace(new MappingList());
+  }
+
+  /** A new address space with a list of mappings, and no page. For the layer's own use. @internal */
+  addSpace(list: MappingList): AddressSpace {
     if (this.#closed) throw new InvalidArgument('the virtual memory is closed');
     const space = new AddressSpace(this, this.#lastId + 1, list, (closed) => this.#spaces.delete(closed));
     this.#lastId++;
