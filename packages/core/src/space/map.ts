@@ -10,7 +10,7 @@ import {
   type Vpn,
 } from '../frame/index.js';
 import { type FirstError, MAX_PAGES, PTE_R, PTE_U, PTE_W, PTE_X } from '../paging/index.js';
-import type { MappedObject, MappingObserver, Right, Vmo } from '../vmo/index.js';
+import { type MappedObject, type MappingObserver, type Right, Vmo } from '../vmo/index.js';
 import type { AddressSpace } from './address-space.js';
 import { Backing } from './backing.js';
 import {
@@ -126,6 +126,7 @@ const checkWords = ({
     throw new InvalidArgument('a mapping is `at` a place or `near` it: give one');
   if (at === undefined && overlap === 'replace')
     throw new InvalidArgument('what is to be replaced? give `at`');
+  if (vmo !== undefined && !(vmo instanceof Vmo)) throw new InvalidArgument('`vmo` is not a Vmo');
   if (vmo === undefined && offsetBytes !== undefined)
     throw new InvalidArgument('an offset in what? give `vmo`');
 };

@@ -638,6 +638,11 @@ describe('a mapping and the life of its object', () => {
     expect(pager.heard().at(-1)).toBe('close');
   });
 
+  test('what is no Vmo cannot be mapped', () => {
+    using world = makeSmall();
+    expect(codeOf(() => mapAt(world.space(), 0, 1, { vmo: {} as never }))).toBe('EINVAL');
+  });
+
   test('the last capability to go is refused while pages are changed, be it one that only reads', () => {
     using world = makeSmall();
     const pager = new TestPager(bytesOf(2));
