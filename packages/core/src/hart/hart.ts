@@ -406,7 +406,7 @@ export class Hart {
 
   /** Saves the instruction that faulted, and is about to run, another miss. */
   #installWrite(page: Vpn): void {
-    const frame = this.#translate('write', page);
+    const frame = this.#enteredTable().writableFrame(page);
     if (frame === NO_FRAME || this.#memory.isWatched(frame)) return;
     this.#tlb.install(this.#enteredTable().tlbContext, 'write', page, frame);
   }

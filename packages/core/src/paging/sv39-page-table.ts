@@ -35,7 +35,17 @@ import {
   type PageTable,
   type UsedBitUpdates,
 } from './page-table.js';
-import { type Access, makePte, PTE_V, PTE_W, pteFrame, sharedPte } from './pte.js';
+import {
+  type Access,
+  makePte,
+  PTE_A,
+  PTE_D,
+  PTE_V,
+  PTE_W,
+  pteFrame,
+  REQUIRED_BITS,
+  sharedPte,
+} from './pte.js';
 import { releaseRun } from './shared-tables.js';
 import { moveShares } from './shares.js';
 import { type Level, pagesAt } from './sv39-format.js';
@@ -174,6 +184,14 @@ export class Sv39PageTable implements PageTable {
   translate(page: Vpn, access: Access): FrameNumber {
     const found = walk(this.memory, this.root, page, access, this.updates);
     return found < 0 ? NO_FRAME : frameNumber(found);
+  }
+
+  /** The frame of a page that can be written with no more ado, used bits and all; else NO_FRAME, though a walk might find one. */
+  writableFrame(page: Vpn): FrameNumber {
+    const slot = this.#tree.slot(page);
+    if (slot === NO_SLOT || this.#tree.level > 0 || this.#tree.isShared) return NO_FRAME;
+    const pte = this.memory.words[slot >>> 2]!;
+    return (pte & WRITABLE) === WRITABLE ? pteFrame(pte) : NO_FRAME;
   }
 
   /** What `translate` would answer, A and D left alone: what a TLB line must agree with. */
@@ -460,6 +478,9 @@ export class Sv39PageTable implements PageTable {
     }
   }
 }
+
+/** What an entry has that user mode writes by, and that has been written by before. */
+const WRITABLE = REQUIRED_BITS.write | PTE_A | PTE_D;
 
 const notMapped = (page: Vpn): HolsteinError =>
   new HolsteinError('ENOENT', `page ${hex(page)} is not mapped`);

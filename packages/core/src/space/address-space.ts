@@ -40,7 +40,7 @@ import {
   type Waiting,
 } from '../paging/index.js';
 import { type Backing, isObjects } from './backing.js';
-import { FaultCounts, faultPlace } from './fault-counts.js';
+import { FaultCounts } from './fault-counts.js';
 import { forkEagerly, forkPages, forkTables } from './fork.js';
 import { checkOnFork, mapInto, type MapOptions } from './map.js';
 import { MappingList } from './mapping-list.js';
@@ -87,8 +87,8 @@ export class AddressSpace implements Disposable {
   borrowed = { zeros: 0, ofObjects: 0 };
   /** Pages that must stay where they are. For the layer's own use. @internal */
   readonly pins: Pins = new Map();
-  /** Made with the first fault: many children of forks never have one. */
-  #faults: FaultCounts | undefined;
+  /** Made with the first fault: many children of forks never have one. For the layer's own use. @internal */
+  faults: FaultCounts | undefined;
   readonly #closed: (space: AddressSpace) => void;
 
   /** Use `VirtualMemory.createSpace`. @internal */
@@ -287,9 +287,7 @@ export class AddressSpace implements Disposable {
     const { log } = this.virtualMemory;
     const outcome =
       log === undefined ? resolveFault(this, page, access) : recordFault(this, log, page, access);
-    const place = faultPlace(access, outcome);
-    (this.#faults ??= new FaultCounts()).count(place);
-    this.virtualMemory.faults.count(place);
+    (this.faults ??= new FaultCounts()).count(access, outcome);
     return outcome;
   }
 
@@ -317,7 +315,7 @@ export class AddressSpace implements Disposable {
 
   /** How much memory the space has, and how it has faulted. Walks all spaces of the virtual memory, each table once. */
   statistics(): AddressSpaceStatistics {
-    const faults = this.#faults ?? new FaultCounts();
+    const faults = this.faults ?? new FaultCounts();
     return { ...spaceStatistics(this), faults: faults.byAccess() };
   }
 

@@ -16,9 +16,13 @@ export class FaultCounts {
   /** A row for each access, with an item for each name. Doubles count to 2^53. */
   readonly #counts = new Float64Array(3 * FAULT_NAMES.length);
 
-  /** @param place where the fault is counted, of `faultPlace`. */
-  count(place: number): void {
-    this.#counts[place]!++;
+  count(access: Access, outcome: FaultOutcome): void {
+    this.#counts[rowOf(access) + indexOf(outcome)]!++;
+  }
+
+  /** Adds what another has counted. */
+  add(other: FaultCounts): void {
+    for (const [place, count] of other.#counts.entries()) this.#counts[place]! += count;
   }
 
   /** What it has counted until now. */
@@ -36,9 +40,6 @@ export class FaultCounts {
     return byName((name) => read[name] + write[name] + execute[name]);
   }
 }
-
-/** Where a fault is counted: found out once for all who count it. */
-export const faultPlace = (access: Access, outcome: FaultOutcome): number => rowOf(access) + indexOf(outcome);
 
 const placeOf = (access: Access, name: FaultName): number => rowOf(access) + FAULT_NAMES.indexOf(name);
 

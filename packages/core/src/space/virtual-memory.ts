@@ -61,8 +61,8 @@ export class VirtualMemory implements Disposable {
 
   /** Memory that is pinned. For the layer's own use. @internal */
   readonly pinned = new Set<PinnedMemory>();
-  /** Page faults of all spaces. For the layer's own use. @internal */
-  readonly faults = new FaultCounts();
+  /** Page faults of the spaces that are closed. */
+  readonly #pastFaults = new FaultCounts();
   /** For the layer's own use. @internal */
   readonly counters = {
     forks: 0,
@@ -113,7 +113,10 @@ export class VirtualMemory implements Disposable {
   /** A new address space with a list of mappings, and no page. For the layer's own use. @internal */
   addSpace(list: MappingList): AddressSpace {
     if (this.#closed) throw new InvalidArgument('the virtual memory is closed');
-    const space = new AddressSpace(this, this.#lastId + 1, list, (closed) => this.#spaces.delete(closed));
+    const space = new AddressSpace(this, this.#lastId + 1, list, (closed) => {
+      this.#spaces.delete(closed);
+      if (closed.faults !== undefined) this.#pastFaults.add(closed.faults);
+    });
     this.#lastId++;
     this.#spaces.add(space);
     return space;
@@ -121,7 +124,10 @@ export class VirtualMemory implements Disposable {
 
   statistics(): SpaceStatistics {
     const { forks, tablesCopied, framesSharedByForks, framesCopiedByForks } = this.counters;
-    const faults = this.faults.byName();
+    const counts = new FaultCounts();
+    counts.add(this.#pastFaults);
+    for (const space of this.#spaces) if (space.faults !== undefined) counts.add(space.faults);
+    const faults = counts.byName();
     return {
       forks,
       tablesCopied,

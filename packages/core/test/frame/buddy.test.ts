@@ -6,6 +6,7 @@ import {
   InvalidArgument,
   MAX_ORDER,
   OutOfMemory,
+  PAGE_SIZE,
   Page,
   PhysicalMemory,
   Segment,
@@ -189,7 +190,7 @@ describe('joining', () => {
   );
 
   test('happens when the cache overflows, without being asked for', () => {
-    const memory = makeMemory({ sizeBytes: 2 ** 20 });
+    const memory = makeMemory({ sizeBytes: CACHE_FRAMES * PAGE_SIZE + 2 ** 22 });
     const frames: FrameNumber[] = [];
     while (memory.freeFrames > 0) frames.push(memory.allocate(Usage.Frame));
     for (const frame of frames.slice(0, CACHE_FRAMES)) memory.release(frame);
