@@ -117,17 +117,18 @@ const mapFile = (
   const at = virtAddr(start);
   const lengthBytes = end - start;
   const zeros = Math.min(end, address + memoryBytes) - (address + content.length);
+  // It is what it is to be once the zeros are in.
+  const loading = zeros > 0 ? 'rw-' : protection;
   space.map({
     at,
     lengthBytes,
-    protection: zeros > 0 ? 'rw-' : protection,
+    protection: loading,
     vmo: object,
     offsetBytes: offset - (address % PAGE_SIZE),
     eviction: 'refused',
     name,
   });
-  if (protection !== '---')
-    mustPrefault(space, start, lengthBytes, protection === '--x' ? 'execute' : 'read');
+  if (loading !== '---') mustPrefault(space, start, lengthBytes, loading === '--x' ? 'execute' : 'read');
   if (zeros === 0) return;
   mustCopyOut(space, address + content.length, new Uint8Array(zeros));
   space.protect(at, lengthBytes, protection);
