@@ -25,10 +25,16 @@ import {
   type Vpn,
   vpn,
 } from '../frame/index.js';
-import { type Access, type Sv39PageTable, type Tlb, TLB_START, TLB_TAG_SHIFT } from '../paging/index.js';
+import {
+  type Access,
+  ACCESSES,
+  type Sv39PageTable,
+  type Tlb,
+  TLB_START,
+  TLB_TAG_SHIFT,
+} from '../paging/index.js';
 import { CodeCache } from './code-cache.js';
 import {
-  ACCESSES,
   AGAIN,
   INTERRUPTED,
   type InterpreterExports,

@@ -2,7 +2,6 @@
  * The border between the hart and the interpreter that it generates: why the interpreter stops, what it
  * calls, and what it offers. Integers of 32 bits cross it, never a bigint.
  */
-import type { Access } from '../paging/index.js';
 import type { InstructionTrap } from './instructions/index.js';
 import type { FunctionIndex } from './wasm/index.js';
 
@@ -55,6 +54,3 @@ export const INTERRUPTED = 1;
 export const AGAIN = 2;
 
 export type Imported = Readonly<Record<keyof InterpreterImports, FunctionIndex>>;
-
-/** The accesses as `checkHit` is told of them: a place in this list. */
-export const ACCESSES: readonly Access[] = ['read', 'write', 'execute'];

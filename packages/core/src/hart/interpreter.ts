@@ -1,6 +1,5 @@
 /**
- * Generates the interpreter: a WebAssembly module with one function, `run(budget) → stop code`, made from
- * the instruction table.
+ * Generates the interpreter: a WebAssembly module with one function, `run(budget) → stop code`, from the instruction table.
  *
  *      loop jump
  *        block missed
@@ -10,12 +9,13 @@
  *            or with another `target` and goes to `jump`, or stops
  *        end                         what the hart could not translate: back to `jump` if it was resolved, else stop
  *
- * Within a page `record` is the program counter; pc is worked out from it where it is asked for. Registers
- * are in RAM. A load or store compares one TLB key, and calls out where it misses.
+ * Within a page `record` is the program counter; pc is worked out from it where it is asked for. Registers are in RAM. A
+ * load or store compares one TLB key, and calls out where it misses.
  */
 import { PAGE_SIZE } from '../frame/index.js';
 import {
   type Access,
+  ACCESSES,
   TLB_ADDEND,
   TLB_EXTRA,
   TLB_LINE_BYTES,
@@ -32,7 +32,7 @@ import {
   INSTRUCTION_HANDLERS,
 } from './handlers.js';
 import { type Emitter, INSTRUCTIONS, type Width } from './instructions/index.js';
-import { ACCESSES, AGAIN, type Imported, type Stop, stopCode } from './interpreter-border.js';
+import { AGAIN, type Imported, type Stop, stopCode } from './interpreter-border.js';
 import { InterpreterLocals } from './interpreter-locals.js';
 import {
   BUDGET_LEFT,

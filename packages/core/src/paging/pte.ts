@@ -58,6 +58,9 @@ export const pteFrame = (pte: number): FrameNumber => frameNumber(pte >>> PTE_PP
 /** What an instruction, or the kernel for a process, wants to do with memory. */
 export type Access = 'read' | 'write' | 'execute';
 
+/** All of them, in one order. */
+export const ACCESSES = ['read', 'write', 'execute'] as const satisfies readonly Access[];
+
 /** Bits that an entry must have for user mode to make the access. W asks for R: W alone is reserved. */
 export const REQUIRED_BITS: Readonly<Record<Access, number>> = {
   read: PTE_V | PTE_U | PTE_R,

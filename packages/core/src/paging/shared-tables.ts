@@ -211,42 +211,45 @@ export const releaseRun = (memory: PhysicalMemory, pte: number, pages: number, f
  */
 export const dropSharedTables = (
   memory: PhysicalMemory,
-  { table, level, first }: PlacedTable,
+  above: PlacedTable,
   start: number,
   end: number,
   visit: (first: number, pages: number) => void,
 ): number => {
-  if (level === 0) return 0;
-  const span = pagesAt(level);
-  const last = Math.min(Math.ceil((end - first) / span), ENTRIES);
   let dropped = 0;
-  for (let index = Math.max(Math.floor((start - first) / span), 0); index < last; index++) {
-    const word = (frameStart(table) + index * PTE_BYTES) >>> 2;
-    const pte = memory.words[word]!;
-    if (pte === 0 || isLeaf(pte)) continue;
-    const below = { table: pteFrame(pte), level: level - 1, first: first + index * span };
-    const isOthersToo = isSharedTable(pte) && memory.count(below.table) > 1;
-    if (!isOthersToo) {
+  letGoBelow(memory, above, start, end, (below, pte) => {
+    if (!isSharedTable(pte) || memory.count(below.table) === 1) {
       dropped += dropSharedTables(memory, below, start, end, visit);
-      if (entriesOf(memory, below.table) > 0) continue;
-    } else {
-      if (below.first < start || below.first + span > end) continue;
-      dropped += countPages(memory, below.table, below.level);
-      visit(below.first, span);
+      return entriesOf(memory, below.table) === 0;
     }
-    memory.words[word] = 0;
-    memory.words[(memory.metadata(table) + METADATA_ENTRIES) >>> 2]! -= 1;
-    memory.release(below.table);
-  }
+    const span = pagesAt(above.level);
+    if (below.first < start || below.first + span > end) return false;
+    dropped += countPages(memory, below.table, below.level);
+    visit(below.first, span);
+    return true;
+  });
   return dropped;
 };
 
 /** Lets go of every table below one that holds nothing, as far as it has pages of `start … end - 1`. */
 export const dropEmptyTables = (
   memory: PhysicalMemory,
+  above: PlacedTable,
+  start: number,
+  end: number,
+): void =>
+  letGoBelow(memory, above, start, end, (below) => {
+    dropEmptyTables(memory, below, start, end);
+    return entriesOf(memory, below.table) === 0;
+  });
+
+/** Asks of each table to which one leads, as far as it has pages of `start … end - 1`, whether to let go of it. */
+const letGoBelow = (
+  memory: PhysicalMemory,
   { table, level, first }: PlacedTable,
   start: number,
   end: number,
+  isToGo: (below: PlacedTable, pte: number) => boolean,
 ): void => {
   if (level === 0) return;
   const span = pagesAt(level);
@@ -256,8 +259,7 @@ export const dropEmptyTables = (
     const pte = memory.words[word]!;
     if (pte === 0 || isLeaf(pte)) continue;
     const below = { table: pteFrame(pte), level: level - 1, first: first + index * span };
-    dropEmptyTables(memory, below, start, end);
-    if (entriesOf(memory, below.table) > 0) continue;
+    if (!isToGo(below, pte)) continue;
     memory.words[word] = 0;
     memory.words[(memory.metadata(table) + METADATA_ENTRIES) >>> 2]! -= 1;
     memory.release(below.table);

@@ -37,7 +37,7 @@ import {
   type Vpn,
   vpn,
 } from '../frame/index.js';
-import type { Access } from './pte.js';
+import { type Access, ACCESSES } from './pte.js';
 
 export const TLB_LINE_BYTES = 16;
 export const TLB_ADDEND = 8;
@@ -63,8 +63,6 @@ export const TLB_BYTES = TLB_OFFSETS.execute + TLB_LINES.execute * TLB_LINE_BYTE
 if (TLB_TAG_SHIFT + TAG_BITS !== Math.log2(PAGE_SIZE)) {
   throw new InvalidArgument('a TLB key has no room for its tag below the page number');
 }
-
-const ACCESSES: readonly Access[] = ['read', 'write', 'execute'];
 
 /** The tags under which one address space's lines stand. Made by `Tlb.context`. */
 export interface TlbContext {

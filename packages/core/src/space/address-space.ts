@@ -40,6 +40,7 @@ import {
   type Waiting,
 } from '../paging/index.js';
 import { type Backing, isObjects } from './backing.js';
+import { checkWord } from './check-word.js';
 import { FaultCounts } from './fault-counts.js';
 import { forkEagerly, forkPages, forkTables } from './fork.js';
 import { checkOnFork, mapInto, type MapOptions } from './map.js';
@@ -49,6 +50,7 @@ import {
   formatMapping,
   formatRange,
   type Mapping,
+  ON_FORK,
   type OnFork,
   type Protection,
   rightsOf,
@@ -194,9 +196,7 @@ export class AddressSpace implements Disposable {
   /** Says what the child of a fork has of a range. @throws InvalidArgument; HolsteinError ENOMEM where it is not all mapped. */
   onFork(at: VirtAddr, lengthBytes: number, onFork: OnFork): void {
     const [start, end] = pageRange(at, lengthBytes);
-    if (!['inherit', 'omit', 'wipe'].includes(onFork)) {
-      throw new InvalidArgument(`onFork '${String(onFork)}': give inherit, omit or wipe`);
-    }
+    checkWord('onFork', onFork, ON_FORK);
     this.#checkMapped(start, end, 'change');
     for (const part of this.list.partsIn(start, end)) {
       checkOnFork(onFork, part.backing === undefined, part.start, part.end);
@@ -327,8 +327,7 @@ export class AddressSpace implements Disposable {
    * @throws OutOfMemory, and then this space is as it was and no frame is lost.
    */
   fork(kind: ForkKind = 'tables'): AddressSpace {
-    if (!Object.hasOwn(FORKS, kind))
-      throw new InvalidArgument(`fork '${String(kind)}': give tables, pages or eager`);
+    checkWord('fork', kind, Object.keys(FORKS));
     const child = this.#change(() => this.#fork(kind));
     this.virtualMemory.counters.forks++;
     this.virtualMemory.log?.forked(this.id, child.id, kind);

@@ -23,7 +23,7 @@
  * The log has no clock: it is given one, or counts. A trace for people is made of the events by trace.ts.
  */
 import { type FrameNumber, frameNumber, InvalidArgument, type Vpn, vpn } from '../frame/index.js';
-import type { Access } from '../paging/index.js';
+import { type Access, ACCESSES } from '../paging/index.js';
 import type { ForkKind } from './address-space.js';
 import { FAULT_NAMES, type FaultName } from './fault.js';
 
@@ -35,7 +35,6 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 export type WaitResult = (typeof WAIT_RESULTS)[number];
 
 const WAIT_RESULTS = ['committed', 'failed'] as const;
-const ACCESSES = ['read', 'write', 'execute'] as const satisfies readonly Access[];
 const FORK_KINDS = ['tables', 'pages', 'eager'] as const satisfies readonly ForkKind[];
 
 /** Most events that a log can hold: 29 MiB of them. */

@@ -17,11 +17,13 @@ import {
   allows,
   formatRange,
   type Mapping,
+  ON_FORK,
   type OnFork,
   type Protection,
   rightsOf,
   type MapSharing,
 } from './mapping.js';
+import { checkWord } from './check-word.js';
 import { checkPages, pageRange, pagesOf } from './page-range.js';
 
 export interface MapOptions {
@@ -51,7 +53,7 @@ export interface MapOptions {
 }
 
 /** Below this address the space itself puts nothing: whoever follows a null pointer is to fault. */
-export const LOWEST_PLACE = virtAddr(0x10000);
+const LOWEST_PLACE = virtAddr(0x10000);
 const ALL: Protection = 'rwx';
 
 /**
@@ -113,14 +115,10 @@ const checkWords = ({
   overlap,
   ceiling,
 }: MapOptions): void => {
-  const check = (what: string, value: string | undefined, words: readonly string[]): void => {
-    if (value === undefined || words.includes(value)) return;
-    throw new InvalidArgument(`${what} '${String(value)}': give ${words.join(' or ')}`);
-  };
-  check('sharing', sharing, ['private', 'shared']);
-  check('onFork', onFork, ['inherit', 'omit', 'wipe']);
-  check('eviction', eviction, ['allowed', 'refused']);
-  check('overlap', overlap, ['refuse', 'replace']);
+  checkWord('sharing', sharing, ['private', 'shared']);
+  checkWord('onFork', onFork, ON_FORK);
+  checkWord('eviction', eviction, ['allowed', 'refused']);
+  checkWord('overlap', overlap, ['refuse', 'replace']);
   if (ceiling !== undefined) rightsOf(ceiling);
   if (at !== undefined && near !== undefined)
     throw new InvalidArgument('a mapping is `at` a place or `near` it: give one');
@@ -143,13 +141,10 @@ const placeOf = (space: AddressSpace, { at, near, lengthBytes }: MapOptions, pag
   if (at !== undefined) return pageRange(at, lengthBytes)[0];
   if (near !== undefined) {
     const [start, end] = pageRange(near, lengthBytes);
-    if (isFree(space, start, end)) return start;
+    if (space.list.isFree(start, end)) return start;
   }
   return findPlace(space, pages);
 };
-
-const isFree = (space: AddressSpace, start: Vpn, end: Vpn): boolean =>
-  space.list.overlapping(start, end).next().done === true;
 
 /** The highest place with room for so many pages. @throws HolsteinError ENOMEM where there is none. */
 export const findPlace = (space: AddressSpace, pages: number): Vpn => {

@@ -91,6 +91,11 @@ export class MappingList implements Iterable<Mapping> {
     return end - pages;
   }
 
+  /** Whether no page of a range is mapped. */
+  isFree(start: number, end: number): boolean {
+    return this.overlapping(start, end).next().done === true;
+  }
+
   /** @throws HolsteinError EEXIST where a page of the range is mapped. */
   checkFree(start: Vpn, end: Vpn): void {
     for (const there of this.overlapping(start, end)) {

@@ -20,7 +20,8 @@ export type Protection = '---' | 'r--' | 'rw-' | 'r-x' | 'rwx' | '--x';
 export type MapSharing = 'private' | 'shared';
 
 /** What the child of a fork has of a mapping: the same; nothing (DONTFORK); or zeros (WIPEONFORK). */
-export type OnFork = 'inherit' | 'omit' | 'wipe';
+export type OnFork = (typeof ON_FORK)[number];
+export const ON_FORK = ['inherit', 'omit', 'wipe'] as const;
 
 /**
  * PTE bits that a protection may lead to. A page that grants nothing keeps its content behind an entry

@@ -11,9 +11,10 @@ import {
   vpn,
   type Vpn,
 } from '../frame/index.js';
-import { type FirstError, mapOwned, MAXVA, PTE_FLAGS, pteFrame, type Undo } from '../paging/index.js';
+import { type FirstError, mapOwned, MAX_PAGES, PTE_FLAGS, pteFrame, type Undo } from '../paging/index.js';
 import type { AddressSpace } from './address-space.js';
 import type { Backing } from './backing.js';
+import { checkWord } from './check-word.js';
 import { findPlace } from './map.js';
 import { formatRange, type Mapping } from './mapping.js';
 import { pageRange, pagesOf } from './page-range.js';
@@ -45,9 +46,7 @@ export const remapIn = (space: AddressSpace, options: RemapOptions, first: First
   if (!space.list.covers(start, end)) {
     throw new HolsteinError('ENOMEM', `cannot remap ${formatRange(start, end)}: not all of it is mapped`);
   }
-  if (overlap !== 'refuse' && overlap !== 'replace') {
-    throw new InvalidArgument(`overlap '${String(overlap)}': give refuse or replace`);
-  }
+  checkWord('overlap', overlap, ['refuse', 'replace']);
   if (typeof to === 'number') {
     const [target] = pageRange(to, newLengthBytes);
     return { at: to, unused: moveTo(space, start, end, target, pages, overlap, first) };
@@ -59,7 +58,8 @@ export const remapIn = (space: AddressSpace, options: RemapOptions, first: First
     const left = vpn(start + pages);
     return { at, unused: left < end ? space.put(left, end, [], first) : [] };
   }
-  if (to === undefined || isFree(space, end, start + pages)) {
+  const grownEnd = start + pages;
+  if (to === undefined || (grownEnd <= MAX_PAGES && space.list.isFree(end, grownEnd))) {
     growInPlace(space, start, end, pageRange(at, newLengthBytes)[1]);
     return { at, unused: [] };
   }
@@ -67,9 +67,6 @@ export const remapIn = (space: AddressSpace, options: RemapOptions, first: First
   const unused = moveTo(space, start, end, place, pages, 'refuse', first);
   return { at: virtAddr(place * PAGE_SIZE), unused };
 };
-
-const isFree = (space: AddressSpace, start: number, end: number): boolean =>
-  end * PAGE_SIZE <= MAXVA && space.list.overlapping(start, end).next().done === true;
 
 const growInPlace = (space: AddressSpace, start: Vpn, end: Vpn, newEnd: Vpn): void => {
   space.list.checkFree(end, newEnd);

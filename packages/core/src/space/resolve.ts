@@ -52,7 +52,7 @@ const FRAMES_WANTED = 5;
 /** How often a page that was made ready may be gone again before memory counts as too short for it. */
 const MOST_TRIES = 16;
 /** Pages that one fault maps at most, where their object has them: those of one aligned group. */
-export const FAULT_AROUND_PAGES = 16;
+const FAULT_AROUND_PAGES = 16;
 
 /** A page of an object must be made ready first. */
 const NOT_READY = 'not ready';
@@ -148,11 +148,7 @@ const makeReady = (
 
 const resolveAnonymous = (space: AddressSpace, page: Vpn, access: Access, mapping: Mapping): FaultOutcome => {
   const pte = space.table.entry(page);
-  if (pte !== 0) {
-    const outcome = resolveMapped(space, page, access, pte);
-    if (outcome === ZERO_FILLED) space.borrowed.zeros--;
-    return outcome;
-  }
+  if (pte !== 0) return resolveMapped(space, page, access, pte);
   if (access === 'write') {
     mapUsed(space, page, space.memory.allocate(Usage.Frame, { content: 'zeros' }), mapping.rights);
     return ZERO_FILLED;
@@ -162,10 +158,12 @@ const resolveAnonymous = (space: AddressSpace, page: Vpn, access: Access, mappin
 };
 
 /** A page that has an entry, in a private mapping: it is there, or is to be copied. */
-const resolveMapped = (space: AddressSpace, page: Vpn, access: Access, pte: number): FaultOutcome =>
-  access === 'write' && writePinned(space, page, pte)
-    ? REUSED
-    : space.copyOnWrite.handlePageFault(page, access, pte);
+const resolveMapped = (space: AddressSpace, page: Vpn, access: Access, pte: number): FaultOutcome => {
+  if (access === 'write' && writePinned(space, page, pte)) return REUSED;
+  const outcome = space.copyOnWrite.handlePageFault(page, access, pte);
+  if (outcome === ZERO_FILLED) space.borrowed.zeros--;
+  return outcome;
+};
 
 const resolvePrivate = (
   space: AddressSpace,
@@ -178,8 +176,7 @@ const resolvePrivate = (
   if (pte !== 0) {
     const wasObjects = access === 'write' && isObjects(space, pteFrame(pte));
     const outcome = resolveMapped(space, page, access, pte);
-    if (outcome === ZERO_FILLED) space.borrowed.zeros--;
-    else if (outcome === COPIED && wasObjects) space.borrowed.ofObjects--;
+    if (outcome === COPIED && wasObjects) space.borrowed.ofObjects--;
     return outcome;
   }
   const objectPage = backing.objectPage(page);

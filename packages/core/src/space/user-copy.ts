@@ -92,9 +92,9 @@ export const reachAll = (
     for (let page = vpnOf(at); page <= last; page = vpn(page + 1)) {
       if (space.table.translate(page, access) !== NO_FRAME) continue;
       faults++;
-      const reached = space.reach(page, access);
-      if (typeof reached !== 'object') continue;
-      return reached.kind === 'waiting' ? reached : ERRORS[reached.kind];
+      const outcome = space.handleFault(page, access);
+      if (outcome.kind === 'resolved') continue;
+      return outcome.kind === 'waiting' ? outcome : ERRORS[outcome.kind];
     }
     // Bringing one page in may have taken another.
     if (faults === 0 || last === vpnOf(at)) return undefined;

@@ -5,7 +5,7 @@
  * Pages are numbered as the object's own. What it says of a page holds until the object changes; the observer hears of
  * that before it does.
  */
-import { type FrameNumber, PAGE_SIZE, pagesIn } from '../frame/index.js';
+import { type FrameNumber, pagesIn } from '../frame/index.js';
 import { Capability, type Reach } from './capability.js';
 import { type MemoryObject, MISSING, type ObjectObserver } from './memory-object.js';
 import { pageOf } from './page-bytes.js';
@@ -36,16 +36,6 @@ export class MappedObject extends Capability {
 
   get name(): string {
     return this.#object.name;
-  }
-
-  /** For reports: of the object. */
-  get id(): number {
-    return this.#object.id;
-  }
-
-  /** The object's page at which what is reached begins. */
-  get firstPage(): number {
-    return this.reach.start / PAGE_SIZE;
   }
 
   /** The object's page before which what is reached ends, as it is now. A page that a slice ends in is not reached whole. */
@@ -89,12 +79,7 @@ export class MappedObject extends Capability {
 
   /** Pins pages that are the object's own: they stay where they are, and a snapshot copies them. @returns what ends that. */
   pin(first: number, end: number): () => void {
-    const pinned = this.#object.pins.add(first, end);
-    const window = this.#object.open(first, end, 'view');
-    return () => {
-      this.#object.pins.delete(pinned);
-      this.#object.letGo(window);
-    };
+    return this.#object.pin(first, end);
   }
 
   /**

@@ -299,6 +299,16 @@ export class MemoryObject {
     return window;
   }
 
+  /** Pins pages that are the object's own: they stay, whoever else lets go of the object. @returns what ends that. */
+  pin(first: number, end: number): () => void {
+    const pinned = this.pins.add(first, end);
+    const window = this.open(first, end, 'view');
+    return () => {
+      this.pins.delete(pinned);
+      this.letGo(window);
+    };
+  }
+
   /** Drops a hold. @throws what giving memory back threw; the hold is dropped all the same. */
   letGo(window: Window): void {
     window.holders--;

@@ -49,13 +49,8 @@ export const openView = (object: MemoryObject, range: ByteRange, zero: number): 
   const { offset, length } = range;
   const first = pageOf(offset);
   const end = length === 0 ? first : pagesIn(offset + length);
-  const pinned = object.pins.add(first, end);
-  // Its pages stay as long as it does, whoever else lets go of the object.
-  const window = object.open(first, end, 'view');
-  return new PageView(piecesOf(object, range, zero), () => {
-    object.pins.delete(pinned);
-    object.letGo(window);
-  });
+  const unpin = object.pin(first, end);
+  return new PageView(piecesOf(object, range, zero), unpin);
 };
 
 const piecesOf = (
