@@ -52,6 +52,12 @@ int uptime(void);
  */
 char *sbrk(long bytes);
 
+/*
+ * As sbrk, but growth takes no frames: each page gets one, zero, when it is first touched, and a
+ * process that touches one when there is none left is killed. An older xv6 grows as sbrk does.
+ */
+char *sbrk_lazy(long bytes);
+
 /* ---- Files, pipes, the console ---- */
 
 /* How open() opens; the last two are added to one of the first three. */
@@ -65,9 +71,21 @@ char *sbrk(long bytes);
 struct stat {
   int device;
   unsigned inode;
-  short type; /* 1 directory, 2 file, 3 device */
+  short type;
   short links;
   unsigned long size;
+};
+
+/* The types of struct stat. */
+#define TYPE_DIRECTORY 1
+#define TYPE_FILE 2
+#define TYPE_DEVICE 3
+
+/* What a directory reads as: a row of these. The name has no zero byte where it has 14 others. */
+#define NAME_SIZE 14
+struct dirent {
+  unsigned short inode; /* 0: a hole, left by what was unlinked */
+  char name[NAME_SIZE];
 };
 
 /* Descriptors are small numbers, the lowest free one is given; 0, 1 and 2 are the console. */
@@ -90,6 +108,19 @@ int mknod(const char *path, int major, int minor);
 int unlink(const char *path);
 int link(const char *existing, const char *path);
 int mkdir(const char *path);
+
+/* ---- What only holstein's kernel can tell ---- */
+
+/* What inspect() reports on. */
+#define INSPECT_PROCESSES 1 /* a line for each process */
+#define INSPECT_MAPPINGS 2  /* the mappings of process `pid`, and the frames behind them */
+#define INSPECT_FRAMES 3    /* physical memory, by what it is used for */
+
+/*
+ * Copies text, as lines, of a report made at the call, from byte `offset` of it on. Gives the bytes
+ * copied, 0 at its end, -1 where there is no such report or process, and on any other kernel.
+ */
+long inspect(int report, int pid, char *text, long size, long offset);
 
 /* ---- Strings (string.c) ---- */
 
