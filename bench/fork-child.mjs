@@ -39,10 +39,12 @@ export const touch = (space, mib) => {
  * @returns {() => Child} what a child that writes and one that does not have taken
  */
 export const startProgram = (options, whileItWrites = (write) => write()) => {
-  const { virtualMemory, hart } = new Machine({ memoryBytes: 2 * PROGRAM_BYTES + 16 * MIB });
+  const { virtualMemory, hart, files } = new Machine({
+    memoryBytes: 2 * PROGRAM_BYTES + 16 * MIB,
+    files: { '/fork': forkProgram() },
+  });
   warmUp(virtualMemory);
-  const program = forkProgram();
-  const kernel = new Kernel({ virtualMemory, hart, findProgram: () => program, ...options });
+  const kernel = new Kernel({ virtualMemory, hart, files, ...options });
   kernel.spawn(['/fork']);
   const faults = () => virtualMemory.statistics().faults.copied;
   /** Steps while a condition holds. @param {() => boolean} condition */

@@ -7,14 +7,24 @@ export type ErrorCode =
   | 'EBUSY'
   | 'EEXIST'
   | 'EFAULT'
+  | 'EFBIG'
   | 'EINVAL'
   | 'EIO'
+  | 'EISDIR'
+  | 'ELOOP'
+  | 'ENAMETOOLONG'
+  | 'ENFILE'
   | 'ENOENT'
   | 'ENOEXEC'
   | 'ENOMEM'
+  | 'ENOSPC'
+  | 'ENOTDIR'
+  | 'ENOTEMPTY'
   | 'ENOTSUP'
   | 'EOVERFLOW'
-  | 'ESTALE';
+  | 'EROFS'
+  | 'ESTALE'
+  | 'EXDEV';
 
 /** What every error of holstein's is an instance of. */
 export class HolsteinError extends Error {

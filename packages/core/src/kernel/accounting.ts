@@ -16,6 +16,8 @@ export const PAGE_FAULT_COST = 200;
 /** And each frame that either takes, frees or shares, and each frame of code that is to be decoded. */
 const FRAME_COST = 500;
 const REFILL_COST = 5_000;
+/** And each question to the host's file system. */
+const HOST_CALL_COST = 2_000;
 
 export class Accounting {
   /** Since the kernel was made; it leaps where all processes sleep. */
@@ -26,13 +28,17 @@ export class Accounting {
   left = 0;
   readonly #hart: Hart;
   readonly #virtualMemory: VirtualMemory;
+  readonly #hostCalls: () => number;
   /** Instructions of the hart's run that have been charged. */
   #charged = 0;
   #framesBefore = 0;
+  #hostCallsBefore = 0;
 
-  constructor(hart: Hart, virtualMemory: VirtualMemory) {
+  /** @param hostCalls how often the host's file systems have been called so far. */
+  constructor(hart: Hart, virtualMemory: VirtualMemory, hostCalls: () => number) {
     this.#hart = hart;
     this.#virtualMemory = virtualMemory;
+    this.#hostCalls = hostCalls;
   }
 
   beginTurn(quantum: number): void {
@@ -46,6 +52,7 @@ export class Accounting {
   /** Something is about to be done for the process. */
   beginHandling(): void {
     this.#framesBefore = this.#framesMoved();
+    this.#hostCallsBefore = this.#hostCalls();
   }
 
   /**
@@ -55,7 +62,8 @@ export class Accounting {
   charge(handling: number): number {
     const { retired, refills } = this.#hart;
     const frames = Math.abs(this.#framesMoved() - this.#framesBefore);
-    const cost = handling + frames * FRAME_COST + refills * REFILL_COST;
+    const calls = this.#hostCalls() - this.#hostCallsBefore;
+    const cost = handling + frames * FRAME_COST + refills * REFILL_COST + calls * HOST_CALL_COST;
     const run = retired - this.#charged;
     this.#charged = retired;
     this.instructions += run;

@@ -5,11 +5,11 @@
  */
 import { type VirtAddr, virtAddr } from '../frame/index.js';
 import { type AddressSpace, copyIn, copyOut } from '../space/index.js';
-import { type FileOperations, type Transfer, type Wait, whenNotCopied, whenNotWritten } from './file.js';
+import { type Transfer, whenNotCopied, whenNotMoved } from './file.js';
 
 const NEWLINE = 0x0a;
 
-export class Console implements FileOperations {
+export class Console {
   readonly #capacity: number;
   readonly #wake: (channel: object) => void;
   #output: Uint8Array[] = [];
@@ -74,23 +74,16 @@ export class Console implements FileOperations {
     return line.length;
   }
 
-  write(
-    space: AddressSpace,
-    from: VirtAddr,
-    count: number,
-    done: number,
-  ): Transfer | (Wait & { progress: number }) {
+  write(space: AddressSpace, from: VirtAddr, count: number, done: number): Transfer {
     const room = this.#capacity - this.#outputBytes;
     const bytes = new Uint8Array(Math.min(count - done, room));
     const copied = copyIn(space, virtAddr(from + done), bytes);
-    if (copied !== 'ok') return whenNotWritten(copied, done);
+    if (copied !== 'ok') return whenNotMoved(copied, done);
     if (bytes.length > 0) this.#output.push(bytes);
     this.#outputBytes += bytes.length;
     const progress = done + bytes.length;
     return progress === count ? count : { wait: this.outputChannel, progress };
   }
-
-  close(): void {}
 
   /** The input up to the end of the line, or `most` bytes of it. */
   #peekLine(most: number): Uint8Array {

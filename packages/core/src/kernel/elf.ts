@@ -6,14 +6,21 @@ import { hex, PAGE_SIZE } from '../frame/index.js';
 import type { Protection } from '../space/index.js';
 import { IMAGE_END } from './memory-layout.js';
 
+/** The bytes that an ELF file has. */
+export interface ElfSource {
+  readonly sizeBytes: number;
+  /** @returns exactly these bytes, which the file must have. */
+  read(offset: number, length: number): Uint8Array;
+}
+
 /** A piece of the file that is to be in memory. Addresses and sizes are in bytes. */
 export interface ElfSegment {
   readonly address: number;
   readonly memoryBytes: number;
   /** Where its content begins in the file. */
   readonly offset: number;
-  /** The file's bytes for the segment's beginning; the rest of it is zeros. */
-  readonly content: Uint8Array;
+  /** Bytes that the file has of it, for its beginning; the rest of it is zeros. */
+  readonly fileBytes: number;
   readonly protection: Protection;
 }
 
@@ -30,8 +37,12 @@ export interface ElfProblem {
   readonly problem: string;
 }
 
+const MAGIC = 0x7f454c46;
+const MAGIC_BYTES = 4;
 const HEADER_BYTES = 64;
 const PROGRAM_HEADER_BYTES = 56;
+/** As Linux has it: 64 KiB of them. */
+const MOST_PROGRAM_HEADERS = 1170;
 const CLASS_64 = 2;
 const LITTLE_ENDIAN = 1;
 const VERSION = 1;
@@ -47,13 +58,16 @@ const READ = 4;
 const PROTECTIONS: readonly Protection[] = ['---', '--x', 'rw-', 'rwx', 'r--', 'r-x', 'rw-', 'rwx'];
 
 /** @param file the whole file. */
-export const parseElf = (file: Uint8Array): ElfImage | ElfProblem => {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  if (file.length < 4 || view.getUint32(0) !== 0x7f454c46) return problem('is not an ELF file');
-  if (file.length < HEADER_BYTES) return problem('is cut short: its ELF header is not whole');
-  if (file[4] !== CLASS_64) return problem('is not a 64-bit ELF file');
-  if (file[5] !== LITTLE_ENDIAN) return problem('is not little-endian');
-  if (file[6] !== VERSION) return problem(`has ELF version ${file[6]}, not 1`);
+export const parseElf = (file: ElfSource | Uint8Array): ElfImage | ElfProblem => {
+  const source = file instanceof Uint8Array ? sourceOf(file) : file;
+  if (source.sizeBytes < MAGIC_BYTES) return problem('is not an ELF file');
+  const view = viewOf(source.read(0, Math.min(source.sizeBytes, HEADER_BYTES)));
+  if (view.getUint32(0) !== MAGIC) return problem('is not an ELF file');
+  if (view.byteLength < HEADER_BYTES) return problem('is cut short: its ELF header is not whole');
+  const [classByte, order, version] = [view.getUint8(4), view.getUint8(5), view.getUint8(6)];
+  if (classByte !== CLASS_64) return problem('is not a 64-bit ELF file');
+  if (order !== LITTLE_ENDIAN) return problem('is not little-endian');
+  if (version !== VERSION) return problem(`has ELF version ${version}, not 1`);
   const machine = view.getUint16(18, true);
   if (machine !== MACHINE_RISCV) return problem(`is for machine ${machine}, not RISC-V (${MACHINE_RISCV})`);
   const type = view.getUint16(16, true);
@@ -67,16 +81,21 @@ export const parseElf = (file: Uint8Array): ElfImage | ElfProblem => {
   if (headers.bytes !== PROGRAM_HEADER_BYTES) {
     return problem(`has program headers of ${headers.bytes} bytes, not ${PROGRAM_HEADER_BYTES}`);
   }
-  if (headers.at + headers.count * PROGRAM_HEADER_BYTES > file.length) {
+  if (headers.count > MOST_PROGRAM_HEADERS) {
+    return problem(`has ${headers.count} program headers: at most ${MOST_PROGRAM_HEADERS} are possible`);
+  }
+  const headersBytes = headers.count * PROGRAM_HEADER_BYTES;
+  if (headers.at + headersBytes > source.sizeBytes) {
     return problem('is cut short: its program headers are not whole');
   }
+  const table = viewOf(source.read(headers.at, headersBytes));
   const segments: ElfSegment[] = [];
   for (let index = 0; index < headers.count; index++) {
-    const header = headers.at + index * PROGRAM_HEADER_BYTES;
-    const kind = view.getUint32(header, true);
+    const header = index * PROGRAM_HEADER_BYTES;
+    const kind = table.getUint32(header, true);
     if (kind === SEGMENT_INTERPRETER) return problem('is dynamically linked: link it with -static');
     if (kind !== SEGMENT_LOAD) continue;
-    const segment = readSegment(file, view, header, `segment ${index}`);
+    const segment = readSegment(source.sizeBytes, table, header, `segment ${index}`);
     if (segment === 'empty') continue;
     if ('problem' in segment) return segment;
     segments.push(segment);
@@ -84,8 +103,16 @@ export const parseElf = (file: Uint8Array): ElfImage | ElfProblem => {
   return checkImage(segments, readU64(view, 24));
 };
 
+const sourceOf = (bytes: Uint8Array): ElfSource => ({
+  sizeBytes: bytes.length,
+  read: (offset, length) => bytes.subarray(offset, offset + length),
+});
+
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 const readSegment = (
-  file: Uint8Array,
+  sizeBytes: number,
   view: DataView,
   header: number,
   name: string,
@@ -103,16 +130,16 @@ const readSegment = (
   if (address + memoryBytes > IMAGE_END) {
     return problem(`does not fit: ${name} ends at ${hex(address + memoryBytes)}, beyond ${hex(IMAGE_END)}`);
   }
-  if (offset + fileBytes > file.length) {
+  if (offset + fileBytes > sizeBytes) {
     return problem(
-      `is cut short: ${name} ends at byte ${offset + fileBytes} of the file, which has ${file.length}`,
+      `is cut short: ${name} ends at byte ${offset + fileBytes} of the file, which has ${sizeBytes}`,
     );
   }
   return {
     address,
     memoryBytes,
     offset,
-    content: file.subarray(offset, offset + fileBytes),
+    fileBytes,
     protection: PROTECTIONS[flags & (READ | WRITE | EXECUTE)]!,
   };
 };

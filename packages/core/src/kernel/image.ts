@@ -1,7 +1,7 @@
 /**
  * Makes a program's memory: what exec puts in place of the caller's (memory-layout.ts).
  *
- *      text and data    the pages of the program's object (programs.ts), private: the text stays shared, and the data
+ *      text and data    the pages of the program's file (files/regular-file.ts), private: the text stays shared, and the data
  *                       until it is written
  *      bss              anonymous; and the end of data's last page is cleared
  *      guard            a page that grants nothing
@@ -9,13 +9,15 @@
  *
  * The stack begins with the arguments: their strings, then argv, which sp and a1 point to; a0 is argc.
  */
-import { hex, OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
+import { hex, HolsteinError, OutOfMemory, PAGE_SIZE, virtAddr } from '../frame/index.js';
 import type { Access } from '../paging/index.js';
 import { type AddressSpace, copyOut, type VirtualMemory } from '../space/index.js';
-import { type ElfSegment, parseElf } from './elf.js';
+import { type ElfSegment, type ElfSource, parseElf } from './elf.js';
+import type { ProgramObject } from './files/regular-file.js';
 import { GUARD_AND_STACK_BYTES, roundUpToPage } from './memory-layout.js';
-import type { ProgramObject } from './programs.js';
 
+/** What is copied at a time where a segment cannot be mapped. */
+const COPY_BYTES = 65_536;
 const STACK_ALIGNMENT = 16;
 const POINTER_BYTES = 8;
 
@@ -30,9 +32,8 @@ export interface ProgramImage {
   readonly breakAddress: number;
 }
 
-/** A program's file: its bytes, the object over them, and its name for people. */
-export interface ProgramFile {
-  readonly bytes: Uint8Array;
+/** A program's file: its bytes, the object that they are in, and its name for people. */
+export interface ProgramFile extends ElfSource {
   readonly object: ProgramObject;
   readonly name: string;
 }
@@ -40,29 +41,61 @@ export interface ProgramFile {
 /** Why there is no image: nothing is left of it then. */
 export interface ImageFailure {
   readonly kind: 'failure';
-  readonly code: 'ENOEXEC' | 'ENOMEM' | 'E2BIG';
+  readonly code: 'ENOEXEC' | 'ENOMEM' | 'E2BIG' | 'EIO';
   /** What is wrong: a sentence that follows the program's name. */
   readonly problem: string;
 }
 
-/** @param argv the arguments' bytes, without their zero bytes; the program's own name first. */
+/**
+ * @param argv the arguments' bytes, without their zero bytes; the program's own name first.
+ * @param processBytes of address space that it may have.
+ */
 export const loadImage = (
   virtualMemory: VirtualMemory,
   program: ProgramFile,
   argv: readonly Uint8Array[],
+  processBytes: number,
 ): ProgramImage | ImageFailure => {
-  const elf = parseElf(program.bytes);
-  if (elf.kind === 'problem') return failure('ENOEXEC', elf.problem);
-  const last = elf.segments.at(-1)!;
-  const imageEnd = roundUpToPage(last.address + last.memoryBytes);
-  const stackTop = imageEnd + GUARD_AND_STACK_BYTES;
-  const stack = layArgumentsOut(argv, stackTop);
-  if (stack === undefined)
-    return failure('E2BIG', `has arguments that do not fit its stack of ${PAGE_SIZE} bytes`);
-  let space: AddressSpace | undefined;
   try {
-    space = virtualMemory.createSpace();
-    for (const segment of elf.segments) loadSegment(space, segment, program);
+    const elf = parseElf(program);
+    if (elf.kind === 'problem') return failure('ENOEXEC', elf.problem);
+    const last = elf.segments.at(-1)!;
+    const stackTop = roundUpToPage(last.address + last.memoryBytes) + GUARD_AND_STACK_BYTES;
+    if (stackTop > processBytes) {
+      return failure('ENOMEM', `wants ${stackTop} bytes of address space, and may have ${processBytes}`);
+    }
+    const stack = layArgumentsOut(argv, stackTop);
+    if (stack === undefined) {
+      return failure('E2BIG', `has arguments that do not fit its stack of ${PAGE_SIZE} bytes`);
+    }
+    return {
+      kind: 'program',
+      space: makeSpace(virtualMemory, elf.segments, program, stack, stackTop),
+      entry: elf.entry,
+      stackPointer: stackTop - stack.length,
+      argumentCount: argv.length,
+      breakAddress: stackTop,
+    };
+  } catch (error) {
+    if (error instanceof OutOfMemory) return failure('ENOMEM', 'does not fit into memory');
+    if (error instanceof HolsteinError && error.code === 'EIO') {
+      return failure('EIO', `cannot be read: ${error.message}`);
+    }
+    throw error;
+  }
+};
+
+/** @throws OutOfMemory; HolsteinError EIO. There is no space then. */
+const makeSpace = (
+  virtualMemory: VirtualMemory,
+  segments: readonly ElfSegment[],
+  program: ProgramFile,
+  stack: Uint8Array,
+  stackTop: number,
+): AddressSpace => {
+  const space = virtualMemory.createSpace();
+  try {
+    for (const segment of segments) loadSegment(space, segment, program);
     space.guard({ at: virtAddr(stackTop - GUARD_AND_STACK_BYTES), lengthBytes: PAGE_SIZE });
     space.map({
       at: virtAddr(stackTop - PAGE_SIZE),
@@ -71,52 +104,47 @@ export const loadImage = (
       name: 'stack',
     });
     mustCopyOut(space, stackTop - stack.length, stack);
+    return space;
   } catch (error) {
-    space?.close();
-    if (error instanceof OutOfMemory) return failure('ENOMEM', 'does not fit into memory');
+    space.close();
     throw error;
   }
-  return {
-    kind: 'program',
-    space,
-    entry: elf.entry,
-    stackPointer: stackTop - stack.length,
-    argumentCount: argv.length,
-    breakAddress: stackTop,
-  };
 };
 
 /** Maps what the file has of a segment, and anonymous memory behind it. */
 const loadSegment = (space: AddressSpace, segment: ElfSegment, program: ProgramFile): void => {
-  const { address, memoryBytes, offset, content } = segment;
+  const { address, memoryBytes, offset, fileBytes } = segment;
   const start = address - (address % PAGE_SIZE);
   const end = roundUpToPage(address + memoryBytes);
   const isAligned = offset % PAGE_SIZE === address % PAGE_SIZE;
-  const fileEnd = isAligned && content.length > 0 ? roundUpToPage(address + content.length) : start;
+  const fileEnd = isAligned && fileBytes > 0 ? roundUpToPage(address + fileBytes) : start;
   if (fileEnd > start) mapFile(space, segment, program, start, fileEnd);
   if (fileEnd === end) return;
   const { protection } = segment;
   const lengthBytes = end - fileEnd;
   // What lies in the file elsewhere than in memory is copied.
-  const copied = isAligned ? undefined : content;
+  const isCopied = !isAligned && fileBytes > 0;
   const at = virtAddr(fileEnd);
-  space.map({ at, lengthBytes, protection: copied === undefined ? protection : 'rw-', name: program.name });
-  if (copied === undefined) return;
-  mustCopyOut(space, address, copied);
+  space.map({ at, lengthBytes, protection: isCopied ? 'rw-' : protection, name: program.name });
+  if (!isCopied) return;
+  for (let done = 0; done < fileBytes; done += COPY_BYTES) {
+    const length = Math.min(COPY_BYTES, fileBytes - done);
+    mustCopyOut(space, address + done, program.read(offset + done, length));
+  }
   space.protect(at, lengthBytes, protection);
 };
 
 /** Maps the pages of a file that a segment has. Where the segment goes on with zeros, those begin inside the last page. */
 const mapFile = (
   space: AddressSpace,
-  { address, memoryBytes, offset, content, protection }: ElfSegment,
+  { address, memoryBytes, offset, fileBytes, protection }: ElfSegment,
   { object, name }: ProgramFile,
   start: number,
   end: number,
 ): void => {
   const at = virtAddr(start);
   const lengthBytes = end - start;
-  const zeros = Math.min(end, address + memoryBytes) - (address + content.length);
+  const zeros = Math.min(end, address + memoryBytes) - (address + fileBytes);
   // It is what it is to be once the zeros are in.
   const loading = zeros > 0 ? 'rw-' : protection;
   space.map({
@@ -130,7 +158,7 @@ const mapFile = (
   });
   if (loading !== '---') mustPrefault(space, start, lengthBytes, loading === '--x' ? 'execute' : 'read');
   if (zeros === 0) return;
-  mustCopyOut(space, address + content.length, new Uint8Array(zeros));
+  mustCopyOut(space, address + fileBytes, new Uint8Array(zeros));
   space.protect(at, lengthBytes, protection);
 };
 
@@ -138,6 +166,7 @@ const mapFile = (
 const mustPrefault = (space: AddressSpace, at: number, lengthBytes: number, access: Access): void => {
   const result = space.prefault(virtAddr(at), lengthBytes, access);
   if (result?.kind === 'out-of-memory') throw new OutOfMemory(`loading ${lengthBytes} bytes at ${hex(at)}`);
+  if (result?.kind === 'pager-error') throw result.error;
   // The loader has just mapped it, and the file's bytes are there.
   if (result !== undefined) throw new Error(`loading ${lengthBytes} bytes at ${hex(at)}: ${result.kind}`);
 };

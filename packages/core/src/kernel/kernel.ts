@@ -15,23 +15,33 @@ import type { ForkKind, VirtualMemory } from '../space/index.js';
 import { Accounting, PAGE_FAULT_COST, SYSTEM_CALL_COST } from './accounting.js';
 import { auditProcesses } from './audit.js';
 import { Console } from './console.js';
+import { lastName, Loader } from './exec.js';
 import { faultReason } from './fault-report.js';
-import { type Channel, FileTable, type OpenFile } from './file.js';
-import { type ImageFailure, loadImage, type ProgramFile, type ProgramImage } from './image.js';
-import { checkLimits, type KernelLimits, XV6_LIMITS } from './limits.js';
+import { type Again, type Channel, FileTable, type OpenFile } from './file.js';
+import { CONSOLE_MAJOR } from './files/device.js';
+import type { FileTree } from './files/file-tree.js';
+import { openDevice } from './files/open.js';
+import type { FileProblem } from './files/store.js';
+import type { ProgramImage } from './image.js';
+import { type KernelLimits, xv6Limits } from './limits.js';
 import { PagerWaits } from './pager-waits.js';
 import { type FailedWait, KILLED_STATUS, Process } from './process.js';
-import { Programs } from './programs.js';
-import { A0, A1, REPLACED, SP, systemCall } from './system-calls.js';
+import { ProcessTable } from './process-table.js';
+import { A0, A1, REPLACED, SP, systemCall } from './system-calls/index.js';
+
+/** What sbrk does with its second argument, by which programs since 2025 choose: nothing, where older ones are run. */
+export type SbrkKind = 'by-argument' | 'eager';
 
 export interface KernelOptions {
   readonly virtualMemory: VirtualMemory;
   readonly hart: Hart;
-  /** Gives the ELF file of a path, or undefined where there is none. */
-  readonly findProgram: (path: string) => Uint8Array | undefined;
+  /** The files that there are, made with the same limits. */
+  readonly files: FileTree;
   readonly limits?: Partial<KernelLimits>;
   /** How fork gives the child its memory. Default: 'tables', copy on write. */
   readonly fork?: ForkKind;
+  /** Default 'by-argument': 1 is memory at once, 2 memory when it is touched. */
+  readonly sbrk?: SbrkKind;
   /** Instructions that a process runs before it is another's turn. Default 100,000. */
   readonly quantumInstructions?: number;
   /** Instructions to a tick of the clock. Default 1,000,000. */
@@ -63,39 +73,41 @@ export class Kernel {
   readonly virtualMemory: VirtualMemory;
   readonly console: Console;
   readonly fileTable: FileTable;
+  readonly files: FileTree;
+  readonly sbrkKind: SbrkKind;
+  /** For the layer's own use. @internal */
+  readonly table = new ProcessTable();
   readonly #options: KernelOptions;
-  readonly #processes = new Map<number, Process>();
+  readonly #loader: Loader;
   readonly #quantum: number;
   readonly #instructionsPerTick: number;
   /** Process 1, once it has been spawned. */
   #init: Process | undefined;
-  #lastPid = 0;
   /** Whose registers and address space the hart has. */
   #onHart: Process | undefined;
-  /** The process that ran last: the next turn is for those after it. */
-  #lastRun = 0;
   readonly #accounting: Accounting;
   /** What became of the last page fault. */
   #faultOutcome: FaultOutcome = UNMAPPED;
-  readonly #programs: Programs;
-  readonly #pagerWaits = new PagerWaits((channel) => this.wake(channel));
+  readonly #pagerWaits = new PagerWaits((channel) => this.table.wake(channel));
+  #unsaved: readonly string[] = [];
 
   /** @throws HolsteinError EINVAL for a quantum, tick or limit that is not a whole number from 1 up. */
   constructor(options: KernelOptions) {
     this.#options = options;
-    this.limits = { ...XV6_LIMITS, ...options.limits };
-    checkLimits(this.limits);
+    this.limits = xv6Limits(options.limits);
     this.hart = options.hart;
     this.virtualMemory = options.virtualMemory;
-    this.#accounting = new Accounting(this.hart, this.virtualMemory);
-    this.#programs = new Programs(this.virtualMemory.objects);
+    this.files = options.files;
+    this.sbrkKind = options.sbrk ?? 'by-argument';
+    this.#accounting = new Accounting(this.hart, this.virtualMemory, () => this.files.hostCalls);
+    this.#loader = new Loader(this.virtualMemory, this.files, this.limits.processBytes);
     this.#quantum = positive('quantumInstructions', options.quantumInstructions ?? 100_000, MAX_BUDGET);
     this.#instructionsPerTick = positive(
       'instructionsPerTick',
       options.instructionsPerTick ?? 1_000_000,
       Number.MAX_SAFE_INTEGER,
     );
-    this.console = new Console(this.limits.consoleBytes, (channel) => this.wake(channel));
+    this.console = new Console(this.limits.consoleBytes, (channel) => this.table.wake(channel));
     this.fileTable = new FileTable(this.limits.openFiles);
   }
 
@@ -111,11 +123,16 @@ export class Kernel {
 
   /** Settles when some pager that a process waits for has answered; undefined where none waits. */
   get pagerAnswer(): Promise<void> | undefined {
-    return this.#pagerWaits.answerTo(this.#processes.values());
+    return this.#pagerWaits.answerTo(this.processes.values());
   }
 
   get processes(): ReadonlyMap<number, Process> {
-    return this.#processes;
+    return this.table.all;
+  }
+
+  /** After the end: a sentence for each file whose changes its host has not taken. They are lost. */
+  get unsaved(): readonly string[] {
+    return this.#unsaved;
   }
 
   /** The exit status of process 1; undefined until it has exited. */
@@ -124,49 +141,35 @@ export class Kernel {
   }
 
   /**
-   * Makes process 1, with the console as its descriptors 0, 1 and 2.
+   * Makes process 1, in the root folder, with the console as its descriptors 0, 1 and 2.
    * @param argv the program's path, then its arguments.
-   * @throws HolsteinError ENOENT where there is no such program; ENOEXEC where it is none, ENOMEM or E2BIG
-   *   (as EINVAL) where it does not fit. There is no process then.
+   * @throws HolsteinError ENOENT where there is no such program; EACCES, EISDIR, ENOEXEC where it is none; EIO where it cannot be
+   *   read; ENOMEM or E2BIG (as EINVAL) where it does not fit. There is no process then.
    */
   spawn(argv: readonly [path: string, ...rest: string[]]): Process {
     const [path] = argv;
     if (this.#init !== undefined) throw new HolsteinError('EBUSY', 'process 1 has been spawned already');
-    const file = this.#options.findProgram(path);
-    if (file === undefined) throw new HolsteinError('ENOENT', `there is no program ${path}`);
     if (argv.length >= this.limits.arguments) {
       const most = this.limits.arguments - 1;
       throw new InvalidArgument(
         `${argv.length} arguments for ${path}: at most ${most} are possible, with its name`,
       );
     }
-    const encoder = new TextEncoder();
-    const image = loadImage(
-      this.virtualMemory,
-      this.#programFile(file, path),
-      argv.map((argument) => encoder.encode(argument)),
-    );
-    if (image.kind === 'failure') {
-      this.#programs.close();
-      throw imageError(path, image);
-    }
-    const console = this.fileTable.open(this.console, { readable: true, writable: true });
-    console.references = 3;
-    const files: (OpenFile | undefined)[] = this.#noFiles().fill(console, 0, 3);
-    const process = this.#addProcess(nameOf(path), image, files);
+    const image = this.#loader.loadNow(argv, this.files.root);
+    const process = this.#addProcess(lastName(path), image, this.#consoleFiles(), this.files.root);
     this.#init = process;
     this.#switchTo(process);
     this.#enterImage(image);
     return process;
   }
 
-  /** Runs the next process for its quantum at most. */
-  step(): KernelState {
+  /** Runs the next process for its quantum at most. @param mostInstructions that are to be run: 1 or more. */
+  step(mostInstructions = Number.POSITIVE_INFINITY): KernelState {
     if (this.#init === undefined || this.exitStatus !== undefined) return 'halted';
     this.#wakeSleepers();
-    const process = this.#nextRunnable();
+    const process = this.table.nextRunnable();
     if (process !== undefined) {
-      this.#runSlice(process);
+      this.#runSlice(process, Math.min(this.#quantum, mostInstructions));
       return this.exitStatus === undefined ? 'running' : 'halted';
     }
     return this.#whenAllWait();
@@ -179,7 +182,7 @@ export class Kernel {
 
   /** Makes a copy of the process on the hart. @returns its pid, or -1 where processes or memory have run out. */
   fork(parent: Process): number {
-    if (this.#processes.size >= this.limits.processes) return -1;
+    if (this.table.size >= this.limits.processes) return -1;
     let space;
     try {
       space = parent.space.fork(this.#options.fork);
@@ -188,7 +191,7 @@ export class Kernel {
       throw error;
     }
     const { breakAddress } = parent;
-    const child = this.#addProcess(parent.name, { space, breakAddress }, parent.files.slice());
+    const child = this.#addProcess(parent.name, { space, breakAddress }, parent.files.slice(), parent.folder);
     for (const file of child.files) if (file !== undefined) file.references++;
     child.parent = parent;
     this.hart.saveContext(child.context);
@@ -199,16 +202,17 @@ export class Kernel {
   }
 
   /** Gives the process on the hart another program. Where that fails it is as it was. */
-  exec(process: Process, path: string, argv: readonly Uint8Array[]): typeof REPLACED | -1 {
-    const file = this.#options.findProgram(path);
-    if (file === undefined) return -1;
-    const image = loadImage(this.virtualMemory, this.#programFile(file, path), argv);
+  exec(process: Process, path: Uint8Array, argv: readonly Uint8Array[]): typeof REPLACED | -1 | Again {
+    const loaded = process.progress ?? 0;
+    const image = this.#loader.load({ path, from: process.folder, argv, loaded });
+    if (typeof image === 'string') return -1;
+    if ('again' in image) return image;
     if (image.kind === 'failure') {
-      this.#options.log?.(`${process} cannot run ${path}: it ${image.problem}`);
+      this.#options.log?.(`${process} cannot run ${PATH_DECODER.decode(path)}: it ${image.problem}`);
       return -1;
     }
     process.space.close();
-    process.name = nameOf(path);
+    process.name = lastName(PATH_DECODER.decode(path));
     process.space = image.space;
     process.breakAddress = image.breakAddress;
     this.hart.enter(image.space.table);
@@ -219,9 +223,10 @@ export class Kernel {
   /** Ends a process: its memory and files go at once, its status stays until its parent asks. */
   exit(process: Process, status: number): void {
     for (const [descriptor, file] of process.files.entries()) {
-      if (file !== undefined) this.fileTable.release(file);
       process.files[descriptor] = undefined;
+      if (file !== undefined) this.closeFile(file);
     }
+    this.files.inodes.release(process.folder);
     process.space.close();
     process.state = 'zombie';
     process.exitStatus = status;
@@ -231,51 +236,45 @@ export class Kernel {
       this.#halt();
       return;
     }
-    for (const child of this.#childrenOf(process)) {
+    for (const child of this.table.childrenOf(process)) {
       child.parent = this.#init;
-      if (child.state === 'zombie') this.wake(this.#init!);
+      child.adopted = true;
+      if (child.state === 'zombie') this.table.wake(this.#init!);
     }
-    this.wake(process.parent!);
+    this.table.wake(process.parent!);
+  }
+
+  /** Drops a reference to an open file. @returns why what was written could not be kept, where it was the last. */
+  closeFile(file: OpenFile): FileProblem | undefined {
+    const problem = this.fileTable.release(file);
+    if (problem !== undefined) {
+      this.#options.log?.(`a file that was closed could not be written back (${problem}); it is tried again`);
+    }
+    return problem;
   }
 
   /**
-   * Looks for a child that has exited.
-   * @returns the zombie, to be given to `forget`; 'none' where there are no children at all.
+   * What Ctrl-C does: kills the foreground, which is what process 1's own children have started and wait for. They
+   * themselves go on, as a shell does, and so does what process 1 has adopted.
+   * @returns whether there was anything.
    */
-  findZombie(parent: Process): Process | 'none' | 'all-alive' {
+  interrupt(): boolean {
     let any = false;
-    for (const child of this.#childrenOf(parent)) {
-      if (child.state === 'zombie') return child;
+    for (const process of this.processes.values()) {
+      if (process.state === 'zombie' || !this.#isForeground(process)) continue;
+      this.kill(process.pid);
       any = true;
     }
-    return any ? 'all-alive' : 'none';
-  }
-
-  /** Frees the place of a zombie whose parent has its status. */
-  forget(zombie: Process): void {
-    this.#processes.delete(zombie.pid);
+    return any;
   }
 
   /** Lets a process exit as soon as it would next run. @returns whether there is such a process, zombies included. */
   kill(pid: number): boolean {
-    const process = this.#processes.get(pid);
+    const process = this.processes.get(pid);
     if (process === undefined) return false;
     process.killed = true;
-    if (process.state === 'blocked') this.#unblock(process);
+    if (process.state === 'blocked') process.unblock();
     return true;
-  }
-
-  /** Whether any process waits for a channel. */
-  hasWaiterFor(channel: Channel): boolean {
-    for (const process of this.#processes.values()) if (process.channel === channel) return true;
-    return false;
-  }
-
-  /** Makes what waits for a channel try again. */
-  wake(channel: Channel): void {
-    for (const process of this.#processes.values()) {
-      if (process.channel === channel) this.#unblock(process);
-    }
   }
 
   /** @returns a line for each thing about processes and files that is wrong. */
@@ -283,10 +282,10 @@ export class Kernel {
     return auditProcesses(this);
   }
 
-  #runSlice(process: Process): void {
+  #runSlice(process: Process, quantum: number): void {
     this.#switchTo(process);
     const accounting = this.#accounting;
-    accounting.beginTurn(this.#quantum);
+    accounting.beginTurn(quantum);
     while (accounting.left > 0 && process.state === 'runnable') {
       if (process.killed) {
         this.exit(process, KILLED_STATUS);
@@ -336,6 +335,8 @@ export class Kernel {
       process.progress = undefined;
     } else if (typeof result === 'number') {
       this.#endCall(process, result);
+    } else if ('again' in result) {
+      process.progress = result.again;
     } else {
       // pc stays at the call: it is made again when the channel wakes.
       process.progress = result.progress ?? process.progress;
@@ -379,17 +380,17 @@ export class Kernel {
 
   /** Process 1 has exited: everything else ends with it. */
   #halt(): void {
-    for (const process of this.#processes.values()) {
+    for (const process of this.processes.values()) {
       if (process === this.#init) continue;
       if (process.state !== 'zombie') this.exit(process, KILLED_STATUS);
-      this.forget(process);
+      this.table.forget(process);
     }
-    this.#programs.close();
+    this.#unsaved = this.files.inodes.close();
   }
 
   #whenAllWait(): KernelState {
-    const waiting = [...this.#processes.values()];
-    const deadlines = waiting.flatMap(({ channel, progress }) => (channel === this.clock ? [progress!] : []));
+    const waiting = [...this.processes.values()];
+    const deadlines = [...this.table.sleepers(this.clock)].map(({ progress }) => progress);
     const { console } = this;
     if (console.outputBytes > 0 && waiting.some(({ channel }) => channel === console.outputChannel)) {
       return 'waiting-for-output';
@@ -411,28 +412,14 @@ export class Kernel {
 
   #wakeSleepers(): void {
     const { ticks } = this;
-    for (const process of this.#processes.values()) {
-      if (process.channel === this.clock && ticks >= process.progress!) this.#unblock(process);
-    }
+    for (const process of this.table.sleepers(this.clock)) if (ticks >= process.progress) process.unblock();
   }
 
-  #unblock(process: Process): void {
-    process.channel = undefined;
-    process.state = 'runnable';
-  }
-
-  /** The next in turn: by pid, from the one after the last, and round. */
-  #nextRunnable(): Process | undefined {
-    let first: Process | undefined;
-    let next: Process | undefined;
-    for (const process of this.#processes.values()) {
-      if (process.state !== 'runnable') continue;
-      if (first === undefined || process.pid < first.pid) first = process;
-      if (process.pid > this.#lastRun && (next === undefined || process.pid < next.pid)) next = process;
+  #isForeground(process: Process): boolean {
+    for (const shell of this.table.childrenOf(this.#init!)) {
+      if (!shell.adopted && this.table.isDescendant(process, shell)) return true;
     }
-    const chosen = next ?? first;
-    if (chosen !== undefined) this.#lastRun = chosen.pid;
-    return chosen;
+    return false;
   }
 
   #switchTo(process: Process): void {
@@ -457,39 +444,37 @@ export class Kernel {
     name: string,
     memory: ConstructorParameters<typeof Process>[2],
     files: (OpenFile | undefined)[],
+    folder: Process['folder'],
   ): Process {
-    const process = new Process(++this.#lastPid, name, memory, files);
-    this.#processes.set(process.pid, process);
-    return process;
+    // It is a working directory already, or the root, which has room.
+    this.files.inodes.hold(folder);
+    return this.table.add((pid) => new Process(pid, name, memory, files, folder));
   }
 
-  #programFile(bytes: Uint8Array, path: string): ProgramFile {
-    const name = nameOf(path);
-    return { bytes, object: this.#programs.objectOf(bytes, name), name };
-  }
-
-  #noFiles(): (OpenFile | undefined)[] {
-    return Array.from({ length: this.limits.filesPerProcess }, () => undefined);
-  }
-
-  *#childrenOf(parent: Process): Generator<Process> {
-    for (const process of this.#processes.values()) if (process.parent === parent) yield process;
+  #consoleFiles(): (OpenFile | undefined)[] {
+    const files: (OpenFile | undefined)[] = Array.from(
+      { length: this.limits.filesPerProcess },
+      () => undefined,
+    );
+    const device =
+      this.files.root.device(CONSOLE_NAME) ?? this.files.addRootDevice(CONSOLE_NAME, CONSOLE_MAJOR, 0);
+    const operations = openDevice(this.files, this.console, device);
+    if (typeof operations === 'string') throw new HolsteinError(operations, 'the console cannot be opened');
+    const console = this.fileTable.open(operations, { readable: true, writable: true });
+    console.references = 3;
+    return files.fill(console, 0, 3);
   }
 }
+
+const CONSOLE_NAME = 'console';
+/** A byte order mark is part of a path. */
+const PATH_DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const STOP_MESSAGES = {
   breakpoint: 'it ran a breakpoint',
   'illegal-instruction': 'it ran an illegal instruction',
   'misaligned-atomic': 'it made an atomic access that is not aligned',
 } as const;
-
-/** As an exception, for whoever spawns. */
-const imageError = (path: string, { code, problem }: ImageFailure): HolsteinError => {
-  if (code === 'ENOMEM') return new OutOfMemory(`${path} ${problem}`);
-  return new HolsteinError(code === 'E2BIG' ? 'EINVAL' : code, `${path} ${problem}`);
-};
-
-const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 const positive = (name: string, value: number, most: number): number => {
   if (!Number.isSafeInteger(value) || value < 1 || value > most) {

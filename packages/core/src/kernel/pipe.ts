@@ -4,7 +4,7 @@
  */
 import { type VirtAddr, virtAddr } from '../frame/index.js';
 import { type AddressSpace, copyIn, copyOut } from '../space/index.js';
-import { type FileOperations, type Transfer, type Wait, whenNotCopied, whenNotWritten } from './file.js';
+import { type FileOperations, type Transfer, whenNotCopied, whenNotMoved } from './file.js';
 
 export class Pipe {
   readonly #ring: Uint8Array;
@@ -28,6 +28,7 @@ export class Pipe {
     close: () => {
       this.#readerOpen = false;
       this.#wake(this);
+      return undefined;
     },
   };
 
@@ -37,6 +38,7 @@ export class Pipe {
     close: () => {
       this.#writerOpen = false;
       this.#wake(this);
+      return undefined;
     },
   };
 
@@ -56,17 +58,12 @@ export class Pipe {
     return bytes.length;
   }
 
-  #writeFrom(
-    space: AddressSpace,
-    from: VirtAddr,
-    count: number,
-    done: number,
-  ): Transfer | (Wait & { progress: number }) {
+  #writeFrom(space: AddressSpace, from: VirtAddr, count: number, done: number): Transfer {
     if (!this.#readerOpen) return -1;
     const free = this.#ring.length - (this.#written - this.#read);
     const bytes = new Uint8Array(Math.min(count - done, free));
     const copied = copyIn(space, virtAddr(from + done), bytes);
-    if (copied !== 'ok') return whenNotWritten(copied, done);
+    if (copied !== 'ok') return whenNotMoved(copied, done);
     const start = this.#written % this.#ring.length;
     const beforeEnd = bytes.subarray(0, this.#ring.length - start);
     this.#ring.set(beforeEnd, start);

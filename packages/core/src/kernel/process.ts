@@ -9,6 +9,7 @@
 import { CONTEXT_BYTES } from '../hart/index.js';
 import type { AddressSpace } from '../space/index.js';
 import type { Channel, OpenFile } from './file.js';
+import type { Folder } from './files/folder.js';
 
 export type ProcessState = 'runnable' | 'blocked' | 'zombie';
 
@@ -28,6 +29,10 @@ export class Process {
   state: ProcessState = 'runnable';
   /** Undefined for process 1. */
   parent: Process | undefined;
+  /** Whether its parent exited, and process 1 has it now. */
+  adopted = false;
+  /** The working directory, which it holds. */
+  folder: Folder;
   space: AddressSpace;
   /** Registers and pc while another process has the hart. */
   readonly context = new Uint8Array(CONTEXT_BYTES);
@@ -42,7 +47,7 @@ export class Process {
   channel: Channel | undefined;
   /** Where a pager that it waited for has failed: what it waited in. */
   failedWait: FailedWait | undefined;
-  /** While a system call is being retried: bytes that it has moved, or the tick that it sleeps until. */
+  /** While a system call is being made again: bytes that it has dealt with, or the tick that it sleeps until. */
   progress: number | undefined;
 
   constructor(
@@ -50,17 +55,25 @@ export class Process {
     name: string,
     memory: { readonly space: AddressSpace; readonly breakAddress: number },
     files: (OpenFile | undefined)[],
+    folder: Folder,
   ) {
     this.pid = pid;
     this.name = name;
     this.space = memory.space;
     this.breakAddress = memory.breakAddress;
     this.files = files;
+    this.folder = folder;
   }
 
   /** As messages name it. */
   toString(): string {
     return `process ${this.pid} (${this.name})`;
+  }
+
+  /** It has what it waited for, or is to do without. */
+  unblock(): void {
+    this.channel = undefined;
+    this.state = 'runnable';
   }
 
   /** The lowest descriptor that is free, or -1. */

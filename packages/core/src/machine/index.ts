@@ -3,12 +3,7 @@
  * program in it.
  */
 export { globalHost, type Host } from './host.js';
-export {
-  Machine,
-  type MachineOptions,
-  type ProgramFiles,
-  type RunOptions,
-  type RunResult,
-} from './machine.js';
+export { Machine, type MachineOptions, type RunOptions, type RunResult } from './machine.js';
 export { formatMemoryReport, type MemoryReport } from './memory-report.js';
+export type { MachineFiles } from './put-files.js';
 export type { ByteSink, ByteSource } from './streams.js';

@@ -26,6 +26,8 @@ import { formatRange, type Mapping } from './mapping.js';
 export interface InspectOptions {
   /** Lines of each space's mappings, and of its tables, that are shown at most: 1 or more. Default 100. */
   readonly mostLines?: number;
+  /** What is shown: mappings alone, or the page tables too. Default 'tables'. */
+  readonly depth?: 'mappings' | 'tables';
 }
 
 /**
@@ -55,10 +57,10 @@ export const inspectSpace = (space: AddressSpace, options: InspectOptions = {}):
  */
 export const inspectSpaces = (
   spaces: Iterable<AddressSpace>,
-  { mostLines = 100 }: InspectOptions = {},
+  { mostLines = 100, depth = 'tables' }: InspectOptions = {},
 ): string => {
   if (!(mostLines >= 1)) throw new InvalidArgument(`a report of ${mostLines} lines: give 1 or more`);
-  const report = new Report(mostLines);
+  const report = new Report(mostLines, depth);
   return [...spaces].map((space) => report.describe(space).join('\n')).join('\n\n');
 };
 
@@ -73,14 +75,16 @@ interface PageCounts {
 
 class Report {
   readonly #mostLines: number;
+  readonly #depth: 'mappings' | 'tables';
   /** Where each table was shown. */
   readonly #shown = new Map<FrameNumber, AddressSpace>();
   /** What there is below tables, for the next space that has them. */
   readonly #counts = new Map<FrameNumber, PageCounts>();
   #first: AddressSpace | undefined;
 
-  constructor(mostLines: number) {
+  constructor(mostLines: number, depth: 'mappings' | 'tables') {
     this.#mostLines = mostLines;
+    this.#depth = depth;
   }
 
   describe(space: AddressSpace): string[] {
@@ -94,9 +98,13 @@ class Report {
     const { zeros } = space.borrowed;
     const root = { table: table.root, level: ROOT_LEVEL, first: 0 };
     const mappings = [...this.#mappingRows(space, root)];
-    return [
+    const lines = [
       `space ${space.id}: ${count(space.residentFrames, 'page', 'pages')} resident${zeros === 0 ? '' : `, ${zeros} of zeros`}`,
       ...this.#align(mappings, space.list.size),
+    ];
+    if (this.#depth === 'mappings') return lines;
+    return [
+      ...lines,
       ...(mappings.length === 0 ? [] : ['']),
       ...this.#alignAll([...this.#tableRows(space, root, false)]),
     ];

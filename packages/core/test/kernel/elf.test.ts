@@ -95,7 +95,7 @@ test('a good file gives its segments, their rights and its entry', () => {
   const image = parse(hello) as ElfImage;
   expect(image.kind).toBe('image');
   expect(image.segments.map(({ protection }) => protection)).toEqual(['r-x', 'rw-']);
-  expect(image.segments[0]!.content.length).toBe(image.segments[0]!.memoryBytes);
+  expect(image.segments[0]!.fileBytes).toBe(image.segments[0]!.memoryBytes);
 });
 
 test('whatever bytes a file has, it is refused or gives segments that can be mapped', () => {
@@ -122,9 +122,9 @@ test('whatever bytes a file has, it is refused or gives segments that can be map
         const parsed = parse(file);
         if (parsed.kind === 'problem') return;
         let end = 0;
-        for (const { address, memoryBytes, content } of parsed.segments) {
+        for (const { address, memoryBytes, fileBytes } of parsed.segments) {
           expect(address).toBeGreaterThanOrEqual(end);
-          expect(content.length).toBeLessThanOrEqual(memoryBytes);
+          expect(fileBytes).toBeLessThanOrEqual(memoryBytes);
           end = Math.floor((address + memoryBytes - 1) / 4096) * 4096 + 4096;
           expect(end).toBeLessThanOrEqual(IMAGE_END);
         }

@@ -65,18 +65,17 @@ class Setup implements Disposable {
     options: Partial<KernelOptions> = {},
     mapping: Partial<MapOptions> = {},
   ) {
-    const files: Readonly<Record<string, Uint8Array>> = {
-      '/program': program(code),
-      '/other': program([call(CALL.exit, 123)]),
-    };
-    this.machine = new Machine({ memoryBytes: 4 * MIB });
+    this.machine = new Machine({
+      memoryBytes: 4 * MIB,
+      files: { '/program': program(code), '/other': program([call(CALL.exit, 123)]) },
+    });
     const { virtualMemory, hart, memory } = this.machine;
     this.#framesBefore = memory.freeFrames;
     this.pager.answers = 'held';
     this.kernel = new Kernel({
       virtualMemory,
       hart,
-      findProgram: (path) => files[path],
+      files: this.machine.files,
       log: (line) => this.log.push(line),
       ...options,
     });

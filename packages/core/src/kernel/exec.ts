@@ -1,0 +1,98 @@
+/** Finding a program and loading it: what spawn and exec have in common. */
+import { HolsteinError, OutOfMemory } from '../frame/index.js';
+import type { VirtualMemory } from '../space/index.js';
+import type { Again } from './file.js';
+import type { FileTree } from './files/file-tree.js';
+import type { Folder } from './files/folder.js';
+import type { RegularFile } from './files/regular-file.js';
+import type { FileProblem } from './files/store.js';
+import { type ImageFailure, loadImage, type ProgramFile, type ProgramImage } from './image.js';
+
+/** Bytes of a program that are brought into memory before others have their turn. */
+const LOAD_BYTES = 2 ** 20;
+
+export interface ExecRequest {
+  readonly path: Uint8Array;
+  readonly from: Folder;
+  readonly argv: readonly Uint8Array[];
+  /** Bytes of the file that earlier tries have brought in. */
+  readonly loaded: number;
+}
+
+export class Loader {
+  readonly #virtualMemory: VirtualMemory;
+  readonly #files: FileTree;
+  readonly #processBytes: number;
+
+  /** @param processBytes of address space that a program may have. */
+  constructor(virtualMemory: VirtualMemory, files: FileTree, processBytes: number) {
+    this.#virtualMemory = virtualMemory;
+    this.#files = files;
+    this.#processBytes = processBytes;
+  }
+
+  /** Makes a program's memory, in several tries where the file is large. @returns why not, where there is none. */
+  load({ path, from, argv, loaded }: ExecRequest): ProgramImage | ImageFailure | FileProblem | Again {
+    const file = this.#files.find(path, from);
+    if (typeof file === 'string') return file;
+    if (file.kind !== 'file') return file.kind === 'folder' ? 'EISDIR' : 'EACCES';
+    const held = this.#files.inodes.hold(file);
+    if (held !== undefined) return held;
+    try {
+      const left = file.sizeBytes - loaded;
+      if (left > LOAD_BYTES) {
+        const problem = file.load(loaded, LOAD_BYTES);
+        return problem ?? { again: loaded + LOAD_BYTES };
+      }
+      const program = programFile(file, lastName(new TextDecoder().decode(path)));
+      return loadImage(this.#virtualMemory, program, argv, this.#processBytes);
+    } finally {
+      this.#files.inodes.release(file);
+    }
+  }
+
+  /** As `load`, in one go. @throws what `Kernel.spawn` does. */
+  loadNow(argv: readonly [path: string, ...rest: string[]], from: Folder): ProgramImage {
+    const [path] = argv;
+    const encoder = new TextEncoder();
+    const bytes = argv.map((argument) => encoder.encode(argument));
+    for (let loaded = 0; ;) {
+      const image = this.load({ path: bytes[0]!, from, argv: bytes, loaded });
+      if (typeof image === 'object' && 'again' in image) {
+        loaded = image.again;
+        continue;
+      }
+      if (typeof image === 'object' && image.kind === 'program') return image;
+      this.#files.inodes.close();
+      throw typeof image === 'string' ? pathError(path, image) : imageError(path, image);
+    }
+  }
+}
+
+/** A path's last name. */
+export const lastName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+/** As an exception, for whoever spawns. */
+const pathError = (path: string, problem: FileProblem): HolsteinError => {
+  if (problem === 'ENOMEM') return new OutOfMemory(`${path} does not fit into memory`);
+  const what = problem === 'ENOENT' ? `there is no program ${path}` : `${path} cannot be run: ${problem}`;
+  return new HolsteinError(problem, what);
+};
+
+const imageError = (path: string, { code, problem }: ImageFailure): HolsteinError => {
+  if (code === 'ENOMEM') return new OutOfMemory(`${path} ${problem}`);
+  return new HolsteinError(code === 'E2BIG' ? 'EINVAL' : code, `${path} ${problem}`);
+};
+
+const programFile = (file: RegularFile, name: string): ProgramFile => ({
+  name,
+  object: file.program(),
+  sizeBytes: file.sizeBytes,
+  read: (offset, length) => {
+    const bytes = new Uint8Array(length);
+    const problem = file.read(offset, bytes);
+    if (problem === 'ENOMEM') throw new OutOfMemory(`reading ${name}`);
+    if (problem !== undefined) throw new HolsteinError('EIO', problem);
+    return bytes;
+  },
+});

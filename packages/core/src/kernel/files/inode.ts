@@ -1,0 +1,24 @@
+/**
+ * An inode: a file, a folder or a device, however many names it has. It is held by open files, working directories and
+ * programs that are being loaded, and outlives its last name until they let it go.
+ */
+import type { Store } from './store.js';
+
+/** As `struct stat` has it. */
+export const STAT_TYPE = { folder: 1, file: 2, device: 3 } as const;
+
+export abstract class Inode {
+  abstract readonly kind: keyof typeof STAT_TYPE;
+  readonly store: Store;
+  /** As `struct stat` and `struct dirent` have it: from 1 up. The root's is 1. */
+  readonly number: number;
+  /** Names that it has. */
+  links = 1;
+  /** How often it is held. */
+  holders = 0;
+
+  constructor(store: Store, number: number) {
+    this.store = store;
+    this.number = number;
+  }
+}

@@ -1,0 +1,52 @@
+/** The parts of paths, as programs give them: bytes, of which the first `nameBytes` count. */
+
+/** A part of a path. */
+export interface Name {
+  readonly bytes: Uint8Array;
+  /** Undefined where the bytes are no UTF-8, as where a longer name was cut inside a character. */
+  readonly text: string | undefined;
+}
+
+const SLASH = 0x2f;
+const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const ENCODER = new TextEncoder();
+
+/** The parts of a path, each cut to what a name may have. */
+export const namesIn = (path: Uint8Array, nameBytes: number): Name[] => {
+  const names: Name[] = [];
+  let start = 0;
+  for (let at = 0; at <= path.length; at++) {
+    if (at < path.length && path[at] !== SLASH) continue;
+    if (at > start) names.push(nameOf(path.subarray(start, Math.min(at, start + nameBytes))));
+    start = at + 1;
+  }
+  return names;
+};
+
+export const isAbsolute = (path: Uint8Array): boolean => path[0] === SLASH;
+
+/** The parts of where a symbolic link leads, which are the host's names and are not cut. */
+export const namesOfTarget = (target: string): Name[] =>
+  target
+    .split('/')
+    .filter((part) => part !== '')
+    .map((text) => ({ bytes: ENCODER.encode(text), text }));
+
+/** A name's bytes as a folder that is read has them: cut. */
+export const cutName = (text: string, nameBytes: number): Uint8Array =>
+  ENCODER.encode(text).subarray(0, nameBytes);
+
+export const isSameName = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, index) => byte === other[index]);
+
+/** Whether something can have the name. A backslash separates parts on some hosts. */
+export const isPossible = (text: string): boolean =>
+  text !== '' && text !== '.' && text !== '..' && !text.includes('\\');
+
+const nameOf = (bytes: Uint8Array): Name => {
+  try {
+    return { bytes, text: STRICT.decode(bytes) };
+  } catch {
+    return { bytes, text: undefined };
+  }
+};
