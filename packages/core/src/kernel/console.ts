@@ -14,7 +14,7 @@ export class Console {
   readonly #wake: (channel: object) => void;
   #output: Uint8Array[] = [];
   #outputBytes = 0;
-  /** Input that has not been read, piece by piece, and how much of the first piece has been. */
+  /** Input that has not been read, piece by piece, an empty one for an end; and how much of the first piece has been. */
   #input: Uint8Array[] = [];
   #inputStart = 0;
   #inputBytes = 0;
@@ -58,6 +58,19 @@ export class Console {
     this.#wake(this.inputChannel);
   }
 
+  /** One reader that has read what is there gets 0, as at a terminal where Ctrl-D is typed: more may come after. */
+  giveEnd(): void {
+    this.#input.push(new Uint8Array());
+    this.#wake(this.inputChannel);
+  }
+
+  /** Drops what has not been read, as a terminal does at Ctrl-C. */
+  dropInput(): void {
+    this.#input = [];
+    this.#inputStart = 0;
+    this.#inputBytes = 0;
+  }
+
   /** No more input will come: readers get what is there, then 0. */
   endInput(): void {
     this.#inputEnded = true;
@@ -66,11 +79,16 @@ export class Console {
 
   /** Gives at most a line, as a terminal does. */
   read(space: AddressSpace, to: VirtAddr, count: number): Transfer {
-    if (this.#inputBytes === 0) return this.#inputEnded ? 0 : { wait: this.inputChannel };
+    const first = this.#input[0];
+    if (first === undefined) return this.#inputEnded ? 0 : { wait: this.inputChannel };
+    if (first.length === 0) {
+      this.#input.shift();
+      return 0;
+    }
     const line = this.#peekLine(count);
     const copied = copyOut(space, to, line);
     if (copied !== 'ok') return whenNotCopied(copied);
-    this.#dropInput(line.length);
+    this.#takeInput(line.length);
     return line.length;
   }
 
@@ -91,6 +109,7 @@ export class Console {
     let length = 0;
     let start = this.#inputStart;
     for (const piece of this.#input) {
+      if (piece.length === 0) break;
       const part = piece.subarray(start, start + line.length - length);
       const end = part.indexOf(NEWLINE) + 1;
       line.set(end > 0 ? part.subarray(0, end) : part, length);
@@ -101,10 +120,10 @@ export class Console {
     return line.subarray(0, length);
   }
 
-  #dropInput(bytes: number): void {
+  #takeInput(bytes: number): void {
     this.#inputBytes -= bytes;
     this.#inputStart += bytes;
-    while (this.#input.length > 0 && this.#inputStart >= this.#input[0]!.length) {
+    while (this.#inputStart > 0 && this.#inputStart >= this.#input[0]!.length) {
       this.#inputStart -= this.#input.shift()!.length;
     }
   }

@@ -254,11 +254,12 @@ export class Kernel {
   }
 
   /**
-   * What Ctrl-C does: kills the foreground, which is what process 1's own children have started and wait for. They
-   * themselves go on, as a shell does, and so does what process 1 has adopted.
-   * @returns whether there was anything.
+   * What Ctrl-C does: drops input that nobody has read, and kills the foreground, which is what process 1's own children
+   * have started. They themselves go on, as a shell does, and so does what process 1 has adopted.
+   * @returns whether there was anything to kill.
    */
   interrupt(): boolean {
+    this.console.dropInput();
     let any = false;
     for (const process of this.processes.values()) {
       if (process.state === 'zombie' || !this.#isForeground(process)) continue;

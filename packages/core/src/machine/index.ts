@@ -6,4 +6,5 @@ export { globalHost, type Host } from './host.js';
 export { Machine, type MachineOptions, type RunOptions, type RunResult } from './machine.js';
 export { formatMemoryReport, type MemoryReport } from './memory-report.js';
 export type { MachineFiles } from './put-files.js';
-export type { ByteSink, ByteSource } from './streams.js';
+export type { RunningProgram } from './running.js';
+export type { ByteSink, ByteSource, ConsoleInput, ConsoleOutput } from './streams.js';

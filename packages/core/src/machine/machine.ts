@@ -2,7 +2,7 @@
  * The machine: RAM, hart and kernel put together. It boots once, and may then run programs one after
  * another; each run has a kernel of its own, and gives back all the memory that it took.
  */
-import { HolsteinError, PhysicalMemory } from '../frame/index.js';
+import { hex, HolsteinError, PAGE_SIZE, PhysicalMemory, virtAddr } from '../frame/index.js';
 import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart } from '../hart/index.js';
 import {
   FileTree,
@@ -11,16 +11,34 @@ import {
   type KernelState,
   KILLED_STATUS,
   MemoryFiles,
+  type ProcessState,
   type SbrkKind,
   type StoreOptions,
   xv6Limits,
 } from '../kernel/index.js';
 import { Tlb } from '../paging/index.js';
-import { type ForkKind, VirtualMemory } from '../space/index.js';
+import {
+  type AddressSpace,
+  copyIn,
+  type ForkKind,
+  type InspectOptions,
+  inspectSpace,
+  VirtualMemory,
+} from '../space/index.js';
+import { readWhole, writeWhole } from './file-access.js';
 import { globalHost, type Host } from './host.js';
 import { type MemoryReport, reportBetween, snapshot } from './memory-report.js';
 import { type MachineFiles, putFiles } from './put-files.js';
-import { type ByteSink, type ByteSource, InputPump, unlessAborted } from './streams.js';
+import { InputStream, type RunningProgram } from './running.js';
+import {
+  type ByteSink,
+  type ConsoleInput,
+  type ConsoleOutput,
+  InputPump,
+  sinkOf,
+  sourceOf,
+  unlessAborted,
+} from './streams.js';
 
 export interface MachineOptions {
   /** RAM in bytes, the hart's part included: a multiple of 64 KiB, up to 4 GiB less 64 KiB. Default 128 MiB. */
@@ -53,9 +71,9 @@ export interface MachineOptions {
 
 export interface RunOptions {
   /** Console input. Without it processes read the end of the file. */
-  readonly input?: ByteSource;
-  /** Console output. Without it output is dropped. */
-  readonly output?: ByteSink;
+  readonly input?: ConsoleInput;
+  /** Console output. Without it output is dropped. A stream is left open at the end. */
+  readonly output?: ConsoleOutput;
   /** Ends the run early: all processes are killed. */
   readonly signal?: AbortSignal;
   /** And so does having run so many instructions, 1 or more, all processes together. */
@@ -75,6 +93,20 @@ export interface RunResult {
   /** Instructions that the run's processes ran. */
   readonly instructions: number;
   readonly memory: MemoryReport;
+}
+
+/** A process, for whoever looks in. */
+export interface ProcessInfo {
+  readonly pid: number;
+  /** Undefined for process 1. */
+  readonly parent: number | undefined;
+  /** The program's file name. */
+  readonly name: string;
+  readonly state: ProcessState;
+  /** Of its address space, up to the break. */
+  readonly sizeBytes: number;
+  /** Of what it has in memory, shared or not. */
+  readonly residentBytes: number;
 }
 
 const DEFAULT_MEMORY_BYTES = 128 * 2 ** 20;
@@ -98,7 +130,7 @@ export class Machine implements Disposable {
   /**
    * Boots a machine.
    * @throws InvalidArgument where RAM of that size is not possible, or a limit or a store makes no sense; OutOfMemory where
-   *   the host has no RAM; HolsteinError where a file cannot be put where it is to be.
+   *   the host has no RAM; what the root's file system throws where it does not take the files.
    */
   constructor(options: MachineOptions = {}) {
     const { memoryBytes = DEFAULT_MEMORY_BYTES } = options;
@@ -137,7 +169,7 @@ export class Machine implements Disposable {
    *   `output` reject with.
    */
   async run(argv: readonly [path: string, ...rest: string[]], options: RunOptions = {}): Promise<RunResult> {
-    if (this.#kernel !== undefined && this.#kernel.exitStatus === undefined) {
+    if (this.#isRunning) {
       throw new HolsteinError('EBUSY', 'the machine is running a program already');
     }
     const before = snapshot(this.memory, this.virtualMemory);
@@ -166,6 +198,91 @@ export class Machine implements Disposable {
   }
 
   /**
+   * As `run`, with the console as web streams: to be written to and read from while the program runs.
+   * @throws EBUSY as `run`; everything else is what `result` and `output` reject with.
+   */
+  start(
+    argv: readonly [path: string, ...rest: string[]],
+    options: Omit<RunOptions, 'input' | 'output'> = {},
+  ): RunningProgram<RunResult> {
+    const input = new InputStream();
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(
+      undefined,
+      undefined,
+      new ByteLengthQueuingStrategy({ highWaterMark: MOST_OUTPUT_BYTES }),
+    );
+    const result = this.run(argv, { ...options, input, output: writable });
+    result
+      .then(
+        () => writable.close(),
+        (error: unknown) => writable.abort(error),
+      )
+      // Who reads the output, or awaits the result, hears of it there.
+      .catch(() => {})
+      .finally(() => input.drop());
+    return { input: input.writable, output: readable, result };
+  }
+
+  // ------------------------------------------------------------------ files
+
+  /** A file's bytes, as programs see them. @throws HolsteinError ENOENT, EISDIR and others. */
+  readFile(path: string): Uint8Array {
+    return this.#betweenRuns(() => readWhole(this.files, path));
+  }
+
+  /**
+   * Writes a file, which is made where it is not there, with the folders above it. Text is UTF-8.
+   * @throws HolsteinError ENOSPC, EFBIG and others. What was there is as it was then.
+   */
+  writeFile(path: string, content: Uint8Array | string): void {
+    this.#betweenRuns(() => writeWhole(this.files, path, content));
+  }
+
+  /**
+   * Gives the host's file systems what programs have changed in files that they have open still.
+   * @throws HolsteinError EIO where a file could not be written back: it is changed still.
+   */
+  sync(): void {
+    const problems = this.files.inodes.sync();
+    if (problems.length > 0) throw new HolsteinError('EIO', problems.join('; '));
+  }
+
+  // ------------------------------------------------------------------ looking in
+
+  /** The processes there are, zombies included, by their numbers. None when nothing runs. */
+  get processes(): readonly ProcessInfo[] {
+    if (!this.#isRunning) return [];
+    return [...this.#kernel!.processes.values()].map((process) => ({
+      pid: process.pid,
+      parent: process.parent?.pid,
+      name: process.name,
+      state: process.state,
+      sizeBytes: process.state === 'zombie' ? 0 : process.breakAddress,
+      residentBytes: process.state === 'zombie' ? 0 : process.space.residentFrames * PAGE_SIZE,
+    }));
+  }
+
+  /**
+   * Bytes of a process's memory, as it would read them now.
+   * @throws HolsteinError ENOENT where there is no such process; EFAULT where it could not read them all; EAGAIN where a
+   *   pager would have to be waited for; ENOMEM, EIO.
+   */
+  readMemory(pid: number, address: number, lengthBytes: number): Uint8Array {
+    const bytes = new Uint8Array(lengthBytes);
+    const copied = copyIn(this.#spaceOf(pid), virtAddr(address), bytes);
+    if (copied === 'ok') return bytes;
+    const code = typeof copied === 'string' ? copied : 'EAGAIN';
+    throw new HolsteinError(code, `process ${pid} cannot read ${lengthBytes} bytes at ${hex(address)}`);
+  }
+
+  /** A process's address space as state tables: its mappings and page tables. @throws HolsteinError ENOENT */
+  inspect(pid: number, options: InspectOptions = {}): string {
+    return inspectSpace(this.#spaceOf(pid), options);
+  }
+
+  // ------------------------------------------------------------------ the end
+
+  /**
    * Recounts every reference and checks DESIGN.md's invariants.
    * @returns a line for each thing that is wrong; none where all is well.
    */
@@ -176,6 +293,7 @@ export class Machine implements Disposable {
   /** Ends what runs, and lets all memory go. */
   close(): void {
     this.#kernel?.shutDown();
+    this.files.inodes.close();
     this.virtualMemory.close();
   }
 
@@ -185,7 +303,28 @@ export class Machine implements Disposable {
 
   /** What Ctrl-C does at a terminal: kills what a shell waits for. @returns whether there was anything. */
   interrupt(): boolean {
-    return this.#kernel?.exitStatus === undefined && (this.#kernel?.interrupt() ?? false);
+    return this.#isRunning && this.#kernel!.interrupt();
+  }
+
+  get #isRunning(): boolean {
+    return this.#kernel !== undefined && this.#kernel.exitStatus === undefined;
+  }
+
+  #spaceOf(pid: number): AddressSpace {
+    const process = this.#isRunning ? this.#kernel!.processes.get(pid) : undefined;
+    if (process === undefined || process.state === 'zombie') {
+      throw new HolsteinError('ENOENT', `there is no process ${pid}`);
+    }
+    return process.space;
+  }
+
+  /** While nothing runs, files take no memory. */
+  #betweenRuns<T>(work: () => T): T {
+    try {
+      return work();
+    } finally {
+      if (!this.#isRunning) this.files.inodes.close();
+    }
   }
 
   async #runToEnd(
@@ -193,12 +332,27 @@ export class Machine implements Disposable {
     { input, output, signal, maxInstructions }: RunOptions,
   ): Promise<RunResult['outcome']> {
     const { console } = kernel;
-    const pump = input === undefined ? undefined : new InputPump(input, console);
-    if (pump === undefined) console.endInput();
+    const source = input === undefined ? undefined : sourceOf(input);
+    if (source === undefined) console.endInput();
+    const sink = sinkOf(output ?? { write: () => {} });
+    const pump = source === undefined ? undefined : new InputPump(source.end, console);
+    try {
+      return await this.#runTurns(kernel, { pump, sink: sink.end, signal, maxInstructions });
+    } finally {
+      source?.letGo();
+      sink.letGo();
+    }
+  }
+
+  async #runTurns(
+    kernel: Kernel,
+    { pump, sink, signal, maxInstructions = Number.POSITIVE_INFINITY }: Ends,
+  ): Promise<RunResult['outcome']> {
+    const { console } = kernel;
     for (;;) {
-      const turn = this.#runTurn(kernel, maxInstructions ?? Number.POSITIVE_INFINITY);
+      const turn = this.#runTurn(kernel, maxInstructions);
       for (const bytes of turn.output) {
-        if ((await unlessAborted(output?.write(bytes), signal)) === 'aborted') return 'aborted';
+        if ((await unlessAborted(sink.write(bytes), signal)) === 'aborted') return 'aborted';
       }
       if (turn.state === 'halted') return 'exited';
       if (turn.state === 'limited') return 'limited';
@@ -247,6 +401,14 @@ export class Machine implements Disposable {
       if (!goesOn || outputBytes >= MOST_OUTPUT_BYTES || this.#host.now() >= end) return { state, output };
     }
   }
+}
+
+/** What a run has on the host's side. */
+interface Ends {
+  readonly pump: InputPump | undefined;
+  readonly sink: ByteSink;
+  readonly signal: AbortSignal | undefined;
+  readonly maxInstructions: number | undefined;
 }
 
 interface Turn {

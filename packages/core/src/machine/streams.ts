@@ -6,10 +6,50 @@ export interface ByteSource {
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
 }
 
+/** Console input as `Machine.run` takes it: bytes, text (UTF-8), a web stream, or whatever gives bytes when it is asked. */
+export type ConsoleInput = Uint8Array | string | ReadableStream<Uint8Array> | ByteSource;
+
 /** Where a machine's console output goes: a `WritableStreamDefaultWriter` is one. A promise is waited for. */
 export interface ByteSink {
   write(bytes: Uint8Array): unknown;
 }
+
+/** Console output as `Machine.run` takes it: a web stream, or whatever takes bytes. */
+export type ConsoleOutput = WritableStream<Uint8Array> | ByteSink;
+
+/** An end of the console, and what lets go of a stream when the run has ended. */
+interface Held<End> {
+  readonly end: End;
+  readonly letGo: () => void;
+}
+
+const NOTHING_HELD = (): void => {};
+
+export const sourceOf = (input: ConsoleInput): Held<ByteSource> => {
+  if (!(input instanceof ReadableStream)) {
+    const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input;
+    return { end: bytes instanceof Uint8Array ? onePiece(bytes) : bytes, letGo: NOTHING_HELD };
+  }
+  const reader = input.getReader();
+  return { end: reader, letGo: () => reader.releaseLock() };
+};
+
+export const sinkOf = (output: ConsoleOutput): Held<ByteSink> => {
+  if (!(output instanceof WritableStream)) return { end: output, letGo: NOTHING_HELD };
+  const writer = output.getWriter();
+  return { end: writer, letGo: () => writer.releaseLock() };
+};
+
+const onePiece = (bytes: Uint8Array): ByteSource => {
+  let isGiven = false;
+  return {
+    read: () => {
+      const piece = isGiven ? { done: true } : { done: false, value: bytes };
+      isGiven = true;
+      return Promise.resolve(piece);
+    },
+  };
+};
 
 /**
  * Brings input to the console when it is asked to, one read at a time. The machine runs on meanwhile.

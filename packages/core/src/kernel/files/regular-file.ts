@@ -122,12 +122,13 @@ export class RegularFile extends Inode {
     return failed;
   }
 
-  /** Makes it empty. The file must be open. */
-  truncate(): FileProblem | undefined {
+  /** Cuts off what is beyond so many bytes, by default everything. The file must be open. */
+  truncate(sizeBytes = 0): FileProblem | undefined {
     const size = this.sizeBytes;
-    if (size === 0) return undefined;
-    const problem = this.#beforeChange() ?? this.#withRoom(() => void this.#open!.object.resizeSync(0));
-    if (problem === undefined) this.#home.budget.take(0, -blocksOf(size));
+    if (size <= sizeBytes) return undefined;
+    const problem =
+      this.#beforeChange() ?? this.#withRoom(() => void this.#open!.object.resizeSync(sizeBytes));
+    if (problem === undefined) this.#home.budget.take(0, blocksOf(sizeBytes) - blocksOf(size));
     return problem;
   }
 
