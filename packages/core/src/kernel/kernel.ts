@@ -29,8 +29,14 @@ import { type FailedWait, KILLED_STATUS, Process } from './process.js';
 import { ProcessTable } from './process-table.js';
 import { A0, A1, REPLACED, SP, systemCall } from './system-calls/index.js';
 
-/** What sbrk does with its second argument, by which programs since 2025 choose: nothing, where older ones are run. */
-export type SbrkKind = 'by-argument' | 'eager';
+/**
+ * When memory that sbrk gives takes frames.
+ *
+ *      by-argument   at once where the second argument is 1, when it is touched where it is 2: xv6 since 2025-08
+ *      eager         at once: xv6 before, whose programs leave anything in the second argument
+ *      lazy          when it is touched: the kernels of xv6's lazy allocation lab
+ */
+export type SbrkKind = 'by-argument' | 'eager' | 'lazy';
 
 export interface KernelOptions {
   readonly virtualMemory: VirtualMemory;
@@ -40,7 +46,7 @@ export interface KernelOptions {
   readonly limits?: Partial<KernelLimits>;
   /** How fork gives the child its memory. Default: 'tables', copy on write. */
   readonly fork?: ForkKind;
-  /** Default 'by-argument': 1 is memory at once, 2 memory when it is touched. */
+  /** Default 'by-argument'. */
   readonly sbrk?: SbrkKind;
   /** Instructions that a process runs before it is another's turn. Default 100,000. */
   readonly quantumInstructions?: number;

@@ -53,7 +53,7 @@ export interface MachineOptions {
   readonly fork?: ForkKind;
   /** What programs may use. Default: what xv6 has room for. */
   readonly limits?: Partial<KernelLimits>;
-  /** What sbrk does with its second argument. Default 'by-argument'; 'eager' is for programs older than 2025-08. */
+  /** When memory that sbrk gives takes frames. Default 'by-argument'; 'eager' is for programs older than 2025-08. */
   readonly sbrk?: SbrkKind;
   /** Instructions that a process runs before it is another's turn. Default 100,000. */
   readonly quantumInstructions?: number;

@@ -13,7 +13,7 @@ import { blocksOf } from './disk-budget.js';
 import { Folder } from './folder.js';
 import { STAT_TYPE } from './inode.js';
 import { type AnyInode, InodeTable } from './inode-table.js';
-import { isAbsolute, isPossible, type Name, namesIn, namesOfTarget } from './names.js';
+import { isAbsolute, type Name, namesIn, namesOfTarget } from './names.js';
 import type { RegularFile } from './regular-file.js';
 import { type FileProblem, Store, type StoreOptions } from './store.js';
 
@@ -231,7 +231,7 @@ export class FileTree {
     const whole = this.#wholeName(folder, name);
     const over = folder.overlay.get(whole);
     if (over !== undefined) return over;
-    if (!isPossible(whole)) return 'ENOENT';
+    if (!folder.store.allows(whole)) return 'ENOENT';
     const stats = folder.store.stats(folder.pathOf(whole));
     if (typeof stats === 'string') return stats;
     if (stats.isSymbolicLink()) {
@@ -263,7 +263,7 @@ export class FileTree {
     const found = this.#child(folder, last);
     if (typeof found !== 'string') return 'EEXIST';
     if (found !== 'ENOENT' || folder.isRemoved) return found;
-    return last.text !== undefined && isPossible(last.text) ? make(folder, last.text) : 'EINVAL';
+    return last.text !== undefined && folder.store.allows(last.text) ? make(folder, last.text) : 'EINVAL';
   }
 
   /** Takes what a new name needs, and for what is new so many inodes and blocks. */
@@ -326,7 +326,7 @@ export class FileTree {
   #mount(path: string, options: StoreOptions): void {
     const place = this.#placeOf(new TextEncoder().encode(path), this.root);
     const name = typeof place === 'string' ? undefined : place.last.text;
-    if (typeof place === 'string' || name === undefined || !isPossible(name)) {
+    if (typeof place === 'string' || name === undefined || !place.folder.store.allows(name)) {
       throw new HolsteinError(
         'ENOENT',
         `nothing can be mounted at ${path}: there is no folder that it would be in`,

@@ -39,9 +39,8 @@ export const cutName = (text: string, nameBytes: number): Uint8Array =>
 export const isSameName = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && one.every((byte, index) => byte === other[index]);
 
-/** Whether something can have the name. A backslash separates parts on some hosts. */
-export const isPossible = (text: string): boolean =>
-  text !== '' && text !== '.' && text !== '..' && !text.includes('\\');
+/** Whether something can have the name. */
+export const isPossible = (text: string): boolean => text !== '' && text !== '.' && text !== '..';
 
 const nameOf = (bytes: Uint8Array): Name => {
   try {

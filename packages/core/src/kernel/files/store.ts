@@ -7,6 +7,7 @@
  */
 import { HolsteinError, InvalidArgument, type ErrorCode } from '../../frame/index.js';
 import type { HostFileSystem, HostStats } from './host-file-system.js';
+import { isPossible } from './names.js';
 
 /** Where a machine's files are. */
 export interface StoreOptions {
@@ -74,17 +75,25 @@ export class Store {
   /** Calls to the host, which take their time. */
   hostCalls = 0;
   readonly #folder: string;
+  /** What would lead elsewhere in a name. A host that cannot be told to follow no link is taken for Windows. */
+  readonly #separators: RegExp;
 
   /** @throws InvalidArgument where the folder is none. */
   constructor({ fileSystem, folder = '/', access = 'read-write' }: StoreOptions, device: number) {
     this.fileSystem = fileSystem;
     this.isReadOnly = access === 'read-only';
     this.device = device;
+    this.#separators = fileSystem.constants.O_NOFOLLOW === undefined ? /[/\\:\0]/ : /[/\0]/;
     this.#folder = folder.endsWith('/') ? folder.slice(0, -1) : folder;
     const stats = this.stats('');
     if (typeof stats === 'string' || !stats.isDirectory()) {
       throw new InvalidArgument(`the files of a machine are to be in ${folder}, which is no folder`);
     }
+  }
+
+  /** Whether a file can have a name here. */
+  allows(name: string): boolean {
+    return isPossible(name) && !this.#separators.test(name);
   }
 
   /** What a path is, a symbolic link itself included. Paths begin with '/' or are empty: the store's folder. */

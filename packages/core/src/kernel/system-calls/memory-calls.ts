@@ -21,7 +21,8 @@ export const sbrk: SystemCall = (kernel, process) => {
   const oldEnd = roundUpToPage(breakAddress);
   const newEnd = roundUpToPage(moved);
   if (newEnd > oldEnd) {
-    const isLazy = kernel.sbrkKind === 'by-argument' && kernel.hart.registerAsInt(A1) === LAZY;
+    const isLazy =
+      kernel.sbrkKind === 'by-argument' ? kernel.hart.registerAsInt(A1) === LAZY : kernel.sbrkKind === 'lazy';
     const grown = growHeap(space, virtAddr(oldEnd), newEnd - oldEnd, isLazy ? 'lazy' : process.progress);
     if (grown !== 'done') return grown;
   } else if (newEnd < oldEnd) {
