@@ -14,7 +14,7 @@ export const auditProcesses = ({ processes, virtualMemory, fileTable, files }: K
     for (const file of process.files) {
       if (file !== undefined) references.set(file, (references.get(file) ?? 0) + 1);
     }
-    if (process.state !== 'zombie') hold(process.folder);
+    if (process.state !== 'zombie') hold(process.workingDirectory);
     const open = spaces.delete(process.space);
     if (open === (process.state === 'zombie')) {
       problems.push(`${process} is ${process.state}, and its address space is ${open ? 'open' : 'closed'}`);

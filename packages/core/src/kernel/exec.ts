@@ -3,7 +3,7 @@ import { HolsteinError, OutOfMemory } from '../frame/index.js';
 import type { VirtualMemory } from '../space/index.js';
 import type { Again } from './file.js';
 import type { FileTree } from './files/file-tree.js';
-import type { Folder } from './files/folder.js';
+import type { Directory } from './files/directory.js';
 import type { RegularFile } from './files/regular-file.js';
 import type { FileProblem } from './files/store.js';
 import { type ImageFailure, loadImage, type ProgramFile, type ProgramImage } from './image.js';
@@ -13,7 +13,7 @@ const LOAD_BYTES = 2 ** 20;
 
 export interface ExecRequest {
   readonly path: Uint8Array;
-  readonly from: Folder;
+  readonly from: Directory;
   readonly argv: readonly Uint8Array[];
   /** Bytes of the file that earlier tries have brought in. */
   readonly loaded: number;
@@ -35,7 +35,7 @@ export class Loader {
   load({ path, from, argv, loaded }: ExecRequest): ProgramImage | ImageFailure | FileProblem | Again {
     const file = this.#files.find(path, from);
     if (typeof file === 'string') return file;
-    if (file.kind !== 'file') return file.kind === 'folder' ? 'EISDIR' : 'EACCES';
+    if (file.kind !== 'file') return file.kind === 'directory' ? 'EISDIR' : 'EACCES';
     const held = this.#files.inodes.hold(file);
     if (held !== undefined) return held;
     try {
@@ -52,7 +52,7 @@ export class Loader {
   }
 
   /** As `load`, in one go. @throws what `Kernel.spawn` does. */
-  loadNow(argv: readonly [path: string, ...rest: string[]], from: Folder): ProgramImage {
+  loadNow(argv: readonly [path: string, ...rest: string[]], from: Directory): ProgramImage {
     const [path] = argv;
     const encoder = new TextEncoder();
     const bytes = argv.map((argument) => encoder.encode(argument));

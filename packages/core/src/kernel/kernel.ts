@@ -147,7 +147,7 @@ export class Kernel {
   }
 
   /**
-   * Makes process 1, in the root folder, with the console as its descriptors 0, 1 and 2.
+   * Makes process 1, in the root directory, with the console as its descriptors 0, 1 and 2.
    * @param argv the program's path, then its arguments.
    * @throws HolsteinError ENOENT where there is no such program; EACCES, EISDIR, ENOEXEC where it is none; EIO where it cannot be
    *   read; ENOMEM or E2BIG (as EINVAL) where it does not fit. There is no process then.
@@ -197,7 +197,12 @@ export class Kernel {
       throw error;
     }
     const { breakAddress } = parent;
-    const child = this.#addProcess(parent.name, { space, breakAddress }, parent.files.slice(), parent.folder);
+    const child = this.#addProcess(
+      parent.name,
+      { space, breakAddress },
+      parent.files.slice(),
+      parent.workingDirectory,
+    );
     for (const file of child.files) if (file !== undefined) file.references++;
     child.parent = parent;
     this.hart.saveContext(child.context);
@@ -210,7 +215,7 @@ export class Kernel {
   /** Gives the process on the hart another program. Where that fails it is as it was. */
   exec(process: Process, path: Uint8Array, argv: readonly Uint8Array[]): typeof REPLACED | -1 | Again {
     const loaded = process.progress ?? 0;
-    const image = this.#loader.load({ path, from: process.folder, argv, loaded });
+    const image = this.#loader.load({ path, from: process.workingDirectory, argv, loaded });
     if (typeof image === 'string') return -1;
     if ('again' in image) return image;
     if (image.kind === 'failure') {
@@ -232,7 +237,7 @@ export class Kernel {
       process.files[descriptor] = undefined;
       if (file !== undefined) this.closeFile(file);
     }
-    this.files.inodes.release(process.folder);
+    this.files.inodes.release(process.workingDirectory);
     process.space.close();
     process.state = 'zombie';
     process.exitStatus = status;
@@ -451,11 +456,11 @@ export class Kernel {
     name: string,
     memory: ConstructorParameters<typeof Process>[2],
     files: (OpenFile | undefined)[],
-    folder: Process['folder'],
+    workingDirectory: Process['workingDirectory'],
   ): Process {
     // It is a working directory already, or the root, which has room.
-    this.files.inodes.hold(folder);
-    return this.table.add((pid) => new Process(pid, name, memory, files, folder));
+    this.files.inodes.hold(workingDirectory);
+    return this.table.add((pid) => new Process(pid, name, memory, files, workingDirectory));
   }
 
   #consoleFiles(): (OpenFile | undefined)[] {

@@ -19,11 +19,11 @@ export interface KernelLimits {
   readonly nameBytes: number;
   /** Bytes of the largest file. */
   readonly fileBytes: number;
-  /** Files, folders and devices of a store. From 2^30 on, as many as its host takes. */
+  /** Files, directories and devices of a store. From 2^30 on, as many as its host takes. */
   readonly inodes: number;
   /** Blocks of 1024 bytes that these take (files/disk-budget.ts). From 2^30 on, as many as the host has. */
   readonly diskBlocks: number;
-  /** Files and folders that are open or working directories. */
+  /** Files and directories that are open or working directories. */
   readonly inodesInMemory: number;
   /** Bytes of address space that a process may have. */
   readonly processBytes: number;
@@ -70,7 +70,7 @@ export const xv6Limits = (limits: Partial<KernelLimits> = {}): KernelLimits => {
   return all;
 };
 
-/** The size of a folder's entry, `struct dirent`: a number of 16 bits, and the name. */
+/** The size of a directory's entry, `struct dirent`: a number of 16 bits, and the name. */
 export const entryBytes = ({ nameBytes }: Pick<KernelLimits, 'nameBytes'>): number => 2 + nameBytes;
 
 /** @throws InvalidArgument for a limit that is not a whole number, or too small to work with. */

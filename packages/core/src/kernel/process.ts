@@ -9,7 +9,7 @@
 import { CONTEXT_BYTES } from '../hart/index.js';
 import type { AddressSpace } from '../space/index.js';
 import type { Channel, OpenFile } from './file.js';
-import type { Folder } from './files/folder.js';
+import type { Directory } from './files/directory.js';
 
 export type ProcessState = 'runnable' | 'blocked' | 'zombie';
 
@@ -32,7 +32,7 @@ export class Process {
   /** Whether its parent exited, and process 1 has it now. */
   adopted = false;
   /** The working directory, which it holds. */
-  folder: Folder;
+  workingDirectory: Directory;
   space: AddressSpace;
   /** Registers and pc while another process has the hart. */
   readonly context = new Uint8Array(CONTEXT_BYTES);
@@ -55,14 +55,14 @@ export class Process {
     name: string,
     memory: { readonly space: AddressSpace; readonly breakAddress: number },
     files: (OpenFile | undefined)[],
-    folder: Folder,
+    workingDirectory: Directory,
   ) {
     this.pid = pid;
     this.name = name;
     this.space = memory.space;
     this.breakAddress = memory.breakAddress;
     this.files = files;
-    this.folder = folder;
+    this.workingDirectory = workingDirectory;
   }
 
   /** As messages name it. */

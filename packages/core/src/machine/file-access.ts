@@ -8,7 +8,7 @@ const ENCODER = new TextEncoder();
 export const readWhole = (files: FileTree, path: string): Uint8Array => {
   const file = files.find(ENCODER.encode(path), files.root);
   if (typeof file === 'string') throw problemWith(path, 'read', file);
-  if (file.kind !== 'file') throw problemWith(path, 'read', file.kind === 'folder' ? 'EISDIR' : 'EACCES');
+  if (file.kind !== 'file') throw problemWith(path, 'read', file.kind === 'directory' ? 'EISDIR' : 'EACCES');
   return whileHeld(files, file, path, () => {
     const bytes = new Uint8Array(file.sizeBytes);
     const problem = file.read(0, bytes);
@@ -17,10 +17,10 @@ export const readWhole = (files: FileTree, path: string): Uint8Array => {
   });
 };
 
-/** Writes a file, which is made if need be, as are the folders above it. @throws HolsteinError: what was there still is. */
+/** Writes a file, which is made if need be, as are the directories above it. @throws HolsteinError: what was there still is. */
 export const writeWhole = (files: FileTree, path: string, content: Uint8Array | string): void => {
   const bytes = typeof content === 'string' ? ENCODER.encode(content) : content;
-  makeFolders(files, path);
+  makeDirectories(files, path);
   const found = files.find(ENCODER.encode(path), files.root);
   if (found === 'ENOENT') {
     const made = files.createFile(ENCODER.encode(path), files.root);
@@ -33,7 +33,7 @@ export const writeWhole = (files: FileTree, path: string, content: Uint8Array | 
   }
   if (typeof found === 'string') throw problemWith(path, 'written', found);
   if (found.kind !== 'file')
-    throw problemWith(path, 'written', found.kind === 'folder' ? 'EISDIR' : 'EACCES');
+    throw problemWith(path, 'written', found.kind === 'directory' ? 'EISDIR' : 'EACCES');
   whileHeld(files, found, path, () => {
     const problem = found.write(0, bytes) ?? found.truncate(bytes.length) ?? found.sync();
     if (problem !== undefined) throw problemWith(path, 'written', problem);
@@ -50,12 +50,12 @@ const whileHeld = <T>(files: FileTree, file: RegularFile, path: string, work: ()
   }
 };
 
-const makeFolders = (files: FileTree, path: string): void => {
+const makeDirectories = (files: FileTree, path: string): void => {
   const names = path.split('/').filter((name) => name !== '');
   let at = '';
   for (const name of names.slice(0, -1)) {
     at += `/${name}`;
-    const problem = files.makeFolder(ENCODER.encode(at), files.root);
+    const problem = files.makeDirectory(ENCODER.encode(at), files.root);
     if (problem !== undefined && problem !== 'EEXIST') throw problemWith(at, 'made', problem);
   }
 };
@@ -67,14 +67,14 @@ const WHY: Readonly<Record<FileProblem, string>> = {
   EFBIG: 'it would be larger than files may be (limit fileBytes)',
   EINVAL: 'that is no possible name or place',
   EIO: 'its host has failed',
-  EISDIR: 'it is a folder',
+  EISDIR: 'it is a directory',
   ELOOP: 'its symbolic links lead nowhere',
   ENAMETOOLONG: 'its name is too long for the host',
   ENFILE: 'too many files are in use (limit inodesInMemory)',
   ENOENT: 'it is not there',
   ENOMEM: 'no frame is free',
   ENOSPC: 'the disk is full (limits inodes and diskBlocks)',
-  ENOTDIR: 'something on its way is no folder',
+  ENOTDIR: 'something on its way is no directory',
   ENOTEMPTY: 'it is not empty',
   EROFS: 'its store is read-only',
   EXDEV: 'it is in another store',

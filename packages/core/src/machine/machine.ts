@@ -45,9 +45,9 @@ export interface MachineOptions {
   readonly memoryBytes?: number;
   /** Where the machine's files are. Default: in memory, for as long as the machine is open. */
   readonly root?: StoreOptions;
-  /** Other places for files, by the folders where they are seen, such as '/bin'. */
+  /** Other places for files, by the directories where they are seen, such as '/bin'. */
   readonly mounts?: Readonly<Record<string, StoreOptions>>;
-  /** Files that are put into the root's store at boot, with the folders that they are in. */
+  /** Files that are put into the root's store at boot, with the directories that they are in. */
   readonly files?: MachineFiles;
   /** How fork gives a child its memory: 'tables' (the default) and 'pages' copy on write, 'eager' at once. */
   readonly fork?: ForkKind;
@@ -231,7 +231,7 @@ export class Machine implements Disposable {
   }
 
   /**
-   * Writes a file, which is made where it is not there, with the folders above it. Text is UTF-8.
+   * Writes a file, which is made where it is not there, with the directories above it. Text is UTF-8.
    * @throws HolsteinError ENOSPC, EFBIG and others. What was there is as it was then.
    */
   writeFile(path: string, content: Uint8Array | string): void {

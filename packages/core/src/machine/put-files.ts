@@ -5,10 +5,10 @@ import type { HostFileSystem, StoreOptions } from '../kernel/index.js';
 export type MachineFiles = Readonly<Record<string, Uint8Array | string>>;
 
 /** Puts files into a store, as its host does. */
-export const putFiles = ({ fileSystem, folder = '/' }: StoreOptions, files: MachineFiles): void => {
+export const putFiles = ({ fileSystem, directory = '/' }: StoreOptions, files: MachineFiles): void => {
   for (const [path, content] of Object.entries(files)) {
     const names = path.split('/').filter((name) => name !== '');
-    let at = folder === '/' ? '' : folder;
+    let at = directory === '/' ? '' : directory;
     for (const name of names.slice(0, -1)) {
       at += `/${name}`;
       if (!isThere(fileSystem, at)) fileSystem.mkdirSync(at);

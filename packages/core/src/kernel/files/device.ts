@@ -1,4 +1,4 @@
-/** A device: a name in a folder for something of the kernel's, by a major and a minor number. It lasts as long as the machine. */
+/** A device: a name in a directory for something of the kernel's, by a major and a minor number. It lasts as long as the machine. */
 import { Inode } from './inode.js';
 import type { Store } from './store.js';
 

@@ -1,9 +1,9 @@
 /**
  * What a store's files may take, counted as xv6's disk counts it, so that a program that fills the disk meets its end
- * where it expects it: an inode for each file, folder and device, and blocks of 1024 bytes for what they hold.
+ * where it expects it: an inode for each file, directory and device, and blocks of 1024 bytes for what they hold.
  *
  *      a file     its bytes, and a block of block numbers from the thirteenth block on
- *      a folder   an entry for each name, '.' and '..' included, and for each hole that an unlinked name has left
+ *      a directory   an entry for each name, '.' and '..' included, and for each hole that an unlinked name has left
  */
 import type { FileProblem } from './store.js';
 
@@ -13,14 +13,14 @@ const DIRECT_BLOCKS = 12;
 /** From here on a limit is none, and nothing is counted. */
 export const UNLIMITED = 2 ** 30;
 
-/** The blocks of a file, or of a folder's entries, of so many bytes. */
+/** The blocks of a file, or of a directory's entries, of so many bytes. */
 export const blocksOf = (sizeBytes: number): number => {
   const blocks = Math.ceil(sizeBytes / BLOCK_BYTES);
   return blocks > DIRECT_BLOCKS ? blocks + 1 : blocks;
 };
 
 export interface DiskLimits {
-  /** Files, folders and devices. */
+  /** Files, directories and devices. */
   readonly inodes: number;
   /** Blocks of 1024 bytes. */
   readonly diskBlocks: number;

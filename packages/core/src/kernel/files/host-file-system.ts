@@ -8,7 +8,7 @@ export interface HostStats {
   /** Two paths are of one file where both numbers are the same. */
   readonly dev: bigint;
   readonly ino: bigint;
-  /** Names that the file has; of a folder what the host says. */
+  /** Names that the file has; of a directory what the host says. */
   readonly nlink: bigint;
   /** Bytes. */
   readonly size: bigint;
@@ -43,7 +43,7 @@ export interface HostFileSystem {
   /** Of a symbolic link itself. */
   lstatSync(path: string, options: { readonly bigint: true }): HostStats;
   readlinkSync(path: string): string;
-  /** The names in a folder, without '.' and '..'. */
+  /** The names in a directory, without '.' and '..'. */
   readdirSync(path: string): string[];
   mkdirSync(path: string): unknown;
   rmdirSync(path: string): void;

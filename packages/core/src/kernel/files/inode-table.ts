@@ -12,13 +12,13 @@ import type { MemoryObjects } from '../../vmo/index.js';
 import { entryBytes, type KernelLimits } from '../limits.js';
 import type { Device } from './device.js';
 import { blocksOf, DiskBudget } from './disk-budget.js';
-import { Folder } from './folder.js';
+import { Directory } from './directory.js';
 import type { HostStats } from './host-file-system.js';
 import type { Inode } from './inode.js';
 import { RegularFile } from './regular-file.js';
 import type { FileProblem, HostFile, Store } from './store.js';
 
-export type AnyInode = Folder | RegularFile | Device;
+export type AnyInode = Directory | RegularFile | Device;
 
 /** Files that nobody holds whose objects, and the host's descriptors, are kept. */
 const MOST_IDLE = 32;
@@ -29,7 +29,7 @@ export class InodeTable {
   readonly #objects: MemoryObjects;
   readonly #limits: KernelLimits;
   readonly #budgets = new Map<Store, DiskBudget>();
-  readonly #known = new Map<string, Folder | RegularFile>();
+  readonly #known = new Map<string, Directory | RegularFile>();
   readonly #keys = new Map<Inode, string>();
   readonly #held = new Set<Inode>();
   readonly #idle = new Set<RegularFile>();
@@ -54,36 +54,38 @@ export class InodeTable {
     return budget;
   }
 
-  /** The inode of a file or folder that the host has under a name. */
-  inodeOf(folder: Folder, name: string, stats: HostStats): Folder | RegularFile {
-    const { store } = folder;
-    const isFolder = stats.isDirectory();
+  /** The inode of a file or directory that the host has under a name. */
+  inodeOf(directory: Directory, name: string, stats: HostStats): Directory | RegularFile {
+    const { store } = directory;
+    const isDirectory = stats.isDirectory();
     const key = keyOf(store, stats);
     const known = this.#known.get(key);
-    if (known?.kind === 'folder' && isFolder) {
-      known.parent = folder;
+    if (known?.kind === 'directory' && isDirectory) {
+      known.parent = directory;
       known.name = name;
       return known;
     }
-    if (known?.kind === 'file' && !isFolder) {
-      known.look(folder.pathOf(name), stats);
+    if (known?.kind === 'file' && !isDirectory) {
+      known.look(directory.pathOf(name), stats);
       if (!known.isOpen) this.#idle.delete(known);
       return known;
     }
-    const inode = isFolder ? this.#newFolder(folder, name, stats) : this.#newFile(folder, name, stats);
+    const inode = isDirectory
+      ? this.#newDirectory(directory, name, stats)
+      : this.#newFile(directory, name, stats);
     this.#remember(key, inode);
     return inode;
   }
 
   /** The inode of a file that has just been made; it is held. */
-  created(folder: Folder, name: string, host: HostFile): RegularFile | FileProblem {
-    const file = this.#newFile(folder, name, host.stats);
+  created(directory: Directory, name: string, host: HostFile): RegularFile | FileProblem {
+    const file = this.#newFile(directory, name, host.stats);
     const problem = file.open(host);
     if (problem !== undefined) {
       this.#freeNumber(file);
       return problem;
     }
-    this.#remember(keyOf(folder.store, host.stats), file);
+    this.#remember(keyOf(directory.store, host.stats), file);
     file.holders = 1;
     this.#held.add(file);
     return file;
@@ -125,7 +127,7 @@ export class InodeTable {
     this.#keys.delete(inode);
     // A host may have given the number to another file meanwhile.
     if (key !== undefined && this.#known.get(key) === inode) this.#known.delete(key);
-    if (inode.kind === 'folder') inode.isRemoved = true;
+    if (inode.kind === 'directory') inode.isRemoved = true;
     if (inode.holders > 0) return;
     this.#held.delete(inode);
     this.#end(inode);
@@ -174,25 +176,25 @@ export class InodeTable {
     return problems;
   }
 
-  #newFolder(parent: Folder, name: string, stats: HostStats): Folder {
-    const folder = new Folder(parent.store, this.newNumber(), parent, name);
-    // A host counts '.' and the name, xv6 the name alone; both count the folders within.
-    folder.links = Math.max(1, Number(stats.nlink) - 1);
-    return folder;
+  #newDirectory(parent: Directory, name: string, stats: HostStats): Directory {
+    const directory = new Directory(parent.store, this.newNumber(), parent, name);
+    // A host counts '.' and the name, xv6 the name alone; both count the directories within.
+    directory.links = Math.max(1, Number(stats.nlink) - 1);
+    return directory;
   }
 
-  #newFile(folder: Folder, name: string, stats: HostStats): RegularFile {
-    const { store } = folder;
+  #newFile(directory: Directory, name: string, stats: HostStats): RegularFile {
+    const { store } = directory;
     const home = {
       objects: this.#objects,
       budget: this.budgetOf(store),
       fileBytes: this.#limits.fileBytes,
       relieve: () => void this.sync(),
     };
-    return new RegularFile(store, this.newNumber(), folder.pathOf(name), home, stats);
+    return new RegularFile(store, this.newNumber(), directory.pathOf(name), home, stats);
   }
 
-  #remember(key: string, inode: Folder | RegularFile): void {
+  #remember(key: string, inode: Directory | RegularFile): void {
     const replaced = this.#known.get(key);
     if (replaced !== undefined) this.#keys.delete(replaced);
     this.#known.set(key, inode);
@@ -202,11 +204,11 @@ export class InodeTable {
 
   #forgetHalf(newest: Inode): void {
     const needed = new Set<Inode>([newest, ...this.#held]);
-    for (const inode of this.#known.values()) if (inode.kind === 'folder') needed.add(inode.parent);
+    for (const inode of this.#known.values()) if (inode.kind === 'directory') needed.add(inode.parent);
     for (const [key, inode] of this.#known) {
       if (this.#known.size <= MOST_KNOWN / 2) break;
       if (needed.has(inode)) continue;
-      if (inode.kind === 'folder' && inode.overlay.size > 0) continue;
+      if (inode.kind === 'directory' && inode.overlay.size > 0) continue;
       if (inode.kind === 'file') {
         inode.close();
         this.#idle.delete(inode);
@@ -224,7 +226,7 @@ export class InodeTable {
       blocks = blocksOf(inode.sizeBytes);
       inode.close();
       this.#idle.delete(inode);
-    } else if (inode.kind === 'folder') {
+    } else if (inode.kind === 'directory') {
       blocks = blocksOf(inode.slotCount * entryBytes(this.#limits));
     }
     this.budgetOf(inode.store).add(-1, -blocks);

@@ -1,11 +1,11 @@
 /**
- * An inode: a file, a folder or a device, however many names it has. It is held by open files, working directories and
+ * An inode: a file, a directory or a device, however many names it has. It is held by open files, working directories and
  * programs that are being loaded, and outlives its last name until they let it go.
  */
 import type { Store } from './store.js';
 
 /** As `struct stat` has it. */
-export const STAT_TYPE = { folder: 1, file: 2, device: 3 } as const;
+export const STAT_TYPE = { directory: 1, file: 2, device: 3 } as const;
 
 export abstract class Inode {
   abstract readonly kind: keyof typeof STAT_TYPE;

@@ -13,7 +13,7 @@ import { type Call, MemoryFilesError, type MemoryFilesErrorCode } from './memory
 import {
   type AnyInode,
   MemoryFile,
-  MemoryFolder,
+  MemoryDirectory,
   MemoryLink,
   MemoryStats,
   MemoryVolume,
@@ -41,7 +41,7 @@ const KNOWN = ACCESS | O_CREAT | O_EXCL | O_TRUNC | O_NONBLOCK | O_DIRECTORY | O
 const FIRST_DESCRIPTOR = 3;
 
 interface Opening {
-  readonly inode: MemoryFile | MemoryFolder;
+  readonly inode: MemoryFile | MemoryDirectory;
   readonly readable: boolean;
   readonly writable: boolean;
 }
@@ -60,7 +60,7 @@ export class MemoryFiles implements HostFileSystem {
     O_NOFOLLOW,
   } as const;
   readonly #volume: MemoryVolume;
-  readonly #root: MemoryFolder;
+  readonly #root: MemoryDirectory;
   readonly #openings = new Map<number, Opening>();
   #nextDescriptor = FIRST_DESCRIPTOR;
 
@@ -69,7 +69,7 @@ export class MemoryFiles implements HostFileSystem {
       throw new InvalidArgument(`a capacity of ${capacityBytes} bytes: give 0 or more`);
     }
     this.#volume = new MemoryVolume(capacityBytes);
-    this.#root = new MemoryFolder(this.#volume);
+    this.#root = new MemoryDirectory(this.#volume);
   }
 
   /** Bytes that the contents of files take: what was written, and no holes. */
@@ -89,9 +89,9 @@ export class MemoryFiles implements HostFileSystem {
     // POSIX leaves open which of the two is made.
     if ((flags & O_CREAT) !== 0 && (flags & O_DIRECTORY) !== 0) refuse('EINVAL', call);
     const inode = (flags & O_CREAT) === 0 ? this.#find(path, flags, call) : this.#create(path, flags, call);
-    if (inode.kind !== 'folder' && (flags & O_DIRECTORY) !== 0) refuse('ENOTDIR', call);
+    if (inode.kind !== 'directory' && (flags & O_DIRECTORY) !== 0) refuse('ENOTDIR', call);
     if (inode.kind === 'link') refuse('ELOOP', call);
-    if (inode.kind === 'folder' && (access !== O_RDONLY || (flags & (O_TRUNC | O_CREAT)) !== 0)) {
+    if (inode.kind === 'directory' && (access !== O_RDONLY || (flags & (O_TRUNC | O_CREAT)) !== 0)) {
       refuse('EISDIR', call);
     }
     if (inode.kind === 'file' && (flags & O_TRUNC) !== 0) inode.resize(0);
@@ -113,7 +113,7 @@ export class MemoryFiles implements HostFileSystem {
     const call = { syscall: 'read' };
     const { inode, readable } = this.#opening(fd, call);
     if (!readable) refuse('EBADF', call);
-    if (inode.kind === 'folder') refuse('EISDIR', call);
+    if (inode.kind === 'directory') refuse('EISDIR', call);
     checkPosition(position, call);
     return inode.read(position, partOf(into, offset, length));
   }
@@ -122,7 +122,7 @@ export class MemoryFiles implements HostFileSystem {
   writeSync(fd: number, from: Uint8Array, offset: number, length: number, position: number): number {
     const call = { syscall: 'write' };
     const { inode, writable } = this.#opening(fd, call);
-    if (!writable || inode.kind === 'folder') refuse('EBADF', call);
+    if (!writable || inode.kind === 'directory') refuse('EBADF', call);
     checkPosition(position, call);
     const bytes = partOf(from, offset, length);
     if (length > 0 && position >= MAX_FILE_BYTES) refuse('EFBIG', call);
@@ -134,7 +134,7 @@ export class MemoryFiles implements HostFileSystem {
   ftruncateSync(fd: number, sizeBytes: number): void {
     const call = { syscall: 'ftruncate' };
     const { inode, writable } = this.#opening(fd, call);
-    if (!writable || inode.kind === 'folder') refuse('EINVAL', call);
+    if (!writable || inode.kind === 'directory') refuse('EINVAL', call);
     checkPosition(sizeBytes, call);
     if (sizeBytes > MAX_FILE_BYTES) refuse('EFBIG', call);
     inode.resize(sizeBytes);
@@ -169,19 +169,19 @@ export class MemoryFiles implements HostFileSystem {
   readdirSync(path: string): string[] {
     const call = { syscall: 'scandir', path };
     const inode = findInode(this.#root, path, 'follow', call);
-    return inode.kind === 'folder' ? inode.names : refuse('ENOTDIR', call);
+    return inode.kind === 'directory' ? inode.names : refuse('ENOTDIR', call);
   }
 
   /**
-   * Makes a folder, with `recursive` those on the way to it too.
-   * @returns with `recursive` the path of the first folder that was made, if one was.
+   * Makes a directory, with `recursive` those on the way to it too.
+   * @returns with `recursive` the path of the first directory that was made, if one was.
    */
   mkdirSync(path: string, { recursive = false }: { readonly recursive?: boolean } = {}): string | undefined {
     const call = { syscall: 'mkdir', path };
-    if (recursive) return this.#makeFolders(path, call);
+    if (recursive) return this.#makeDirectories(path, call);
     const place = findPlace(this.#root, path, 'entry', call);
     if (place.inode !== undefined) refuse('EEXIST', call);
-    place.folder.add(place.name, new MemoryFolder(this.#volume, place.folder));
+    place.directory.add(place.name, new MemoryDirectory(this.#volume, place.directory));
     return undefined;
   }
 
@@ -191,9 +191,9 @@ export class MemoryFiles implements HostFileSystem {
     if (!place.isName) refuse(NO_FOLDER_TO_REMOVE[place.name]!, call);
     const { inode } = place;
     if (inode === undefined) refuse('ENOENT', call);
-    if (inode.kind !== 'folder') refuse('ENOTDIR', call);
+    if (inode.kind !== 'directory') refuse('ENOTDIR', call);
     if (!inode.isEmpty) refuse('ENOTEMPTY', call);
-    place.folder.remove(place.name);
+    place.directory.remove(place.name);
     inode.links = 0;
   }
 
@@ -201,9 +201,9 @@ export class MemoryFiles implements HostFileSystem {
     const call = { syscall: 'unlink', path };
     const place = findPlace(this.#root, path, 'entry', call);
     if (place.inode === undefined) refuse('ENOENT', call);
-    if (place.inode.kind === 'folder') refuse('EISDIR', call);
+    if (place.inode.kind === 'directory') refuse('EISDIR', call);
     if (place.endsWithSlash) refuse('ENOTDIR', call);
-    place.folder.remove(place.name).release();
+    place.directory.remove(place.name).release();
   }
 
   /** Of a symbolic link, the new name is one of the link itself. */
@@ -211,8 +211,8 @@ export class MemoryFiles implements HostFileSystem {
     const call = { syscall: 'link', path: existing, dest: path };
     const inode = findInode(this.#root, existing, 'itself', call);
     const place = this.#freePlace(path, call);
-    if (inode.kind === 'folder') refuse('EPERM', call);
-    place.folder.add(place.name, inode);
+    if (inode.kind === 'directory') refuse('EPERM', call);
+    place.directory.add(place.name, inode);
   }
 
   /** Makes a symbolic link, which need not lead anywhere. */
@@ -220,7 +220,7 @@ export class MemoryFiles implements HostFileSystem {
     const call = { syscall: 'symlink', path: target, dest: path };
     checkPath(target, call);
     const place = this.#freePlace(path, call);
-    place.folder.add(place.name, new MemoryLink(this.#volume, target));
+    place.directory.add(place.name, new MemoryLink(this.#volume, target));
   }
 
   /** Gives what is at `from` the name `to`, in the place of what has it. */
@@ -230,21 +230,21 @@ export class MemoryFiles implements HostFileSystem {
     const target = findPlace(this.#root, to, 'entry', call);
     if (!source.isName || !target.isName) refuse('EBUSY', call);
     const moved = source.inode ?? refuse('ENOENT', call);
-    if (moved.kind !== 'folder' && (source.endsWithSlash || target.endsWithSlash)) refuse('ENOTDIR', call);
-    if (isWithin(target.folder, moved)) refuse('EINVAL', call);
+    if (moved.kind !== 'directory' && (source.endsWithSlash || target.endsWithSlash)) refuse('ENOTDIR', call);
+    if (isWithin(target.directory, moved)) refuse('EINVAL', call);
     const replaced = target.inode;
     if (replaced === moved) return;
     if (replaced !== undefined) {
-      if (isWithin(source.folder, replaced)) refuse('ENOTEMPTY', call);
-      if (moved.kind === 'folder' && replaced.kind !== 'folder') refuse('ENOTDIR', call);
-      if (moved.kind !== 'folder' && replaced.kind === 'folder') refuse('EISDIR', call);
-      if (replaced.kind === 'folder' && !replaced.isEmpty) refuse('ENOTEMPTY', call);
-      target.folder.remove(target.name);
-      if (replaced.kind === 'folder') replaced.links = 0;
+      if (isWithin(source.directory, replaced)) refuse('ENOTEMPTY', call);
+      if (moved.kind === 'directory' && replaced.kind !== 'directory') refuse('ENOTDIR', call);
+      if (moved.kind !== 'directory' && replaced.kind === 'directory') refuse('EISDIR', call);
+      if (replaced.kind === 'directory' && !replaced.isEmpty) refuse('ENOTEMPTY', call);
+      target.directory.remove(target.name);
+      if (replaced.kind === 'directory') replaced.links = 0;
       replaced.release();
     }
-    source.folder.remove(source.name);
-    target.folder.add(target.name, moved);
+    source.directory.remove(source.name);
+    target.directory.add(target.name, moved);
   }
 
   /** The bytes of a file. */
@@ -284,11 +284,11 @@ export class MemoryFiles implements HostFileSystem {
     if (place.isName && place.endsWithSlash) refuse('EISDIR', call);
     if (place.inode !== undefined) return (flags & O_EXCL) === 0 ? place.inode : refuse('EEXIST', call);
     const file = new MemoryFile(this.#volume);
-    place.folder.add(place.name, file);
+    place.directory.add(place.name, file);
     return file;
   }
 
-  /** Where a new name can be made, of what is no folder. */
+  /** Where a new name can be made, of what is no directory. */
   #freePlace(path: string, call: Call): Place {
     const place = findPlace(this.#root, path, 'entry', call);
     if (place.inode !== undefined) refuse('EEXIST', call);
@@ -296,8 +296,8 @@ export class MemoryFiles implements HostFileSystem {
     return place;
   }
 
-  /** Makes the folders of a path that are not there. */
-  #makeFolders(path: string, call: Call): string | undefined {
+  /** Makes the directories of a path that are not there. */
+  #makeDirectories(path: string, call: Call): string | undefined {
     checkPath(path, call);
     let first: string | undefined;
     for (let end = path.indexOf('/', 1); ; end = path.indexOf('/', end + 1)) {
@@ -305,9 +305,9 @@ export class MemoryFiles implements HostFileSystem {
       const part = isLast ? path : path.slice(0, end);
       const place = findPlace(this.#root, part, 'entry', call);
       if (place.inode === undefined) {
-        place.folder.add(place.name, new MemoryFolder(this.#volume, place.folder));
+        place.directory.add(place.name, new MemoryDirectory(this.#volume, place.directory));
         first ??= part;
-      } else if (findInode(this.#root, part, 'follow', call).kind !== 'folder') {
+      } else if (findInode(this.#root, part, 'follow', call).kind !== 'directory') {
         refuse(isLast ? 'EEXIST' : 'ENOTDIR', call);
       }
       if (isLast) return first;
@@ -342,9 +342,9 @@ const partOf = (bytes: Uint8Array, offset: number, length: number): Uint8Array =
   throw new RangeError(`${length} bytes from ${offset} on are not within the ${bytes.length} bytes given`);
 };
 
-/** Whether a folder is an inode, or lies somewhere in it. */
-const isWithin = (folder: MemoryFolder, inode: AnyInode): boolean => {
-  let above = folder;
+/** Whether a directory is an inode, or lies somewhere in it. */
+const isWithin = (directory: MemoryDirectory, inode: AnyInode): boolean => {
+  let above = directory;
   while (above !== inode && above.parent !== above) above = above.parent;
   return above === inode;
 };

@@ -1,5 +1,5 @@
 /**
- * What `MemoryFiles` is made of: files, folders and symbolic links. An inode lives for as long as it has a name or is
+ * What `MemoryFiles` is made of: files, directories and symbolic links. An inode lives for as long as it has a name or is
  * open; who takes the last of both from a file calls `release`, which gives its bytes back.
  */
 import type { HostStats } from './host-file-system.js';
@@ -28,9 +28,9 @@ export class MemoryVolume implements Capacity {
 }
 
 abstract class MemoryInode {
-  abstract readonly kind: 'file' | 'folder' | 'link';
+  abstract readonly kind: 'file' | 'directory' | 'link';
   readonly number: number;
-  /** Names; of a folder its own, its '.', and the '..' of each folder in it. */
+  /** Names; of a directory its own, its '.', and the '..' of each directory in it. */
   links = 0;
   /** Descriptors that are open for it. */
   openings = 0;
@@ -83,15 +83,15 @@ export class MemoryFile extends MemoryInode {
   }
 }
 
-export class MemoryFolder extends MemoryInode {
-  override readonly kind = 'folder';
+export class MemoryDirectory extends MemoryInode {
+  override readonly kind = 'directory';
   override links = 2;
   /** Its own for the root. */
-  parent: MemoryFolder;
+  parent: MemoryDirectory;
   readonly #entries = new Map<string, AnyInode>();
 
   /** @param parent undefined for the root. */
-  constructor(volume: MemoryVolume, parent?: MemoryFolder) {
+  constructor(volume: MemoryVolume, parent?: MemoryDirectory) {
     super(volume);
     this.parent = parent ?? this;
   }
@@ -117,7 +117,7 @@ export class MemoryFolder extends MemoryInode {
   add(name: string, inode: AnyInode): void {
     this.#entries.set(name, inode);
     this.time = this.volume.newTime();
-    if (inode.kind === 'folder') {
+    if (inode.kind === 'directory') {
       inode.parent = this;
       this.links++;
     } else {
@@ -125,12 +125,12 @@ export class MemoryFolder extends MemoryInode {
     }
   }
 
-  /** Takes a name that is there from its inode. A folder keeps its own links: it may be about to get another name. */
+  /** Takes a name that is there from its inode. A directory keeps its own links: it may be about to get another name. */
   remove(name: string): AnyInode {
     const inode = this.#entries.get(name)!;
     this.#entries.delete(name);
     this.time = this.volume.newTime();
-    if (inode.kind === 'folder') this.links--;
+    if (inode.kind === 'directory') this.links--;
     else inode.links--;
     return inode;
   }
@@ -151,7 +151,7 @@ export class MemoryLink extends MemoryInode {
   }
 }
 
-export type AnyInode = MemoryFile | MemoryFolder | MemoryLink;
+export type AnyInode = MemoryFile | MemoryDirectory | MemoryLink;
 
 const DEVICE = 1n;
 
@@ -177,7 +177,7 @@ export class MemoryStats implements HostStats {
   }
 
   isDirectory(): boolean {
-    return this.#kind === 'folder';
+    return this.#kind === 'directory';
   }
 
   isSymbolicLink(): boolean {

@@ -1,9 +1,9 @@
 /**
  * How `MemoryFiles` follows a path, by POSIX's rules where they say something and Linux's where they do not: symbolic
- * links on the way are followed, '..' of the root is the root, and a '/' at the end asks for a folder.
+ * links on the way are followed, '..' of the root is the root, and a '/' at the end asks for a directory.
  */
 import { type Call, MemoryFilesError } from './memory-files-error.js';
-import { type AnyInode, isLongerThan, type MemoryFolder } from './memory-inodes.js';
+import { type AnyInode, isLongerThan, type MemoryDirectory } from './memory-inodes.js';
 
 const NAME_BYTES = 255;
 const PATH_BYTES = 4095;
@@ -16,14 +16,14 @@ const MOST_LINKS = 40;
  *      follow     go where it leads
  *      itself     stop at it, unless a '/' after it asks for what it leads to: `lstat`
  *      entry      stop at it: a call that makes or takes names
- *      target     go where it leads, unless a '/' after it says that what may be made there is a folder: O_CREAT
+ *      target     go where it leads, unless a '/' after it says that what may be made there is a directory: O_CREAT
  */
 export type LastPart = 'follow' | 'itself' | 'entry' | 'target';
 
 /** Where a path leads. */
 export interface Place {
-  readonly folder: MemoryFolder;
-  /** A name in the folder, or what is no name that can be made or taken: '.', '..', or '/' for the root. */
+  readonly directory: MemoryDirectory;
+  /** A name in the directory, or what is no name that can be made or taken: '.', '..', or '/' for the root. */
   readonly name: string;
   readonly isName: boolean;
   /** What is there. */
@@ -33,59 +33,59 @@ export interface Place {
 }
 
 /** @throws MemoryFilesError ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG or EINVAL where a part before the last is not as it must be. */
-export const findPlace = (root: MemoryFolder, path: string, last: LastPart, call: Call): Place => {
+export const findPlace = (root: MemoryDirectory, path: string, last: LastPart, call: Call): Place => {
   checkPath(path, call);
   let parts = path.split('/');
   let end = endOfNames(parts);
   let endsWithSlash = end < parts.length;
-  let folder = root;
+  let directory = root;
   let links = 0;
   for (let index = 0; index < end; index++) {
     const name = parts[index]!;
     if (name === '') continue;
     const isLast = index === end - 1;
     if (name === '.' || name === '..') {
-      const inode = name === '.' ? folder : folder.parent;
-      if (isLast) return { folder, name, isName: false, inode, endsWithSlash };
-      folder = inode;
+      const inode = name === '.' ? directory : directory.parent;
+      if (isLast) return { directory, name, isName: false, inode, endsWithSlash };
+      directory = inode;
       continue;
     }
     if (isLongerThan(name, NAME_BYTES)) throw new MemoryFilesError('ENAMETOOLONG', call);
-    const inode = folder.get(name);
+    const inode = directory.get(name);
     if (isLast && !(inode?.kind === 'link' && isFollowed(last, endsWithSlash))) {
-      return { folder, name, isName: true, inode, endsWithSlash };
+      return { directory, name, isName: true, inode, endsWithSlash };
     }
     if (inode === undefined) throw new MemoryFilesError('ENOENT', call);
     if (inode.kind === 'file') throw new MemoryFilesError('ENOTDIR', call);
-    if (inode.kind === 'folder') {
-      folder = inode;
+    if (inode.kind === 'directory') {
+      directory = inode;
       continue;
     }
     links++;
     if (links > MOST_LINKS) throw new MemoryFilesError('ELOOP', call);
-    if (inode.target.startsWith('/')) folder = root;
+    if (inode.target.startsWith('/')) directory = root;
     const target = inode.target.split('/');
     if (isLast) endsWithSlash ||= endOfNames(target) < target.length;
     parts = [...target, ...parts.slice(index + 1, end)];
     end = endOfNames(parts);
     index = -1;
   }
-  return { folder: root, name: '/', isName: false, inode: root, endsWithSlash };
+  return { directory: root, name: '/', isName: false, inode: root, endsWithSlash };
 };
 
 /**
  * What a path leads to.
- * @throws MemoryFilesError as `findPlace`, and ENOENT where nothing is there, ENOTDIR where the path asks for a folder.
+ * @throws MemoryFilesError as `findPlace`, and ENOENT where nothing is there, ENOTDIR where the path asks for a directory.
  */
 export const findInode = (
-  root: MemoryFolder,
+  root: MemoryDirectory,
   path: string,
   last: 'follow' | 'itself',
   call: Call,
 ): AnyInode => {
   const { inode, endsWithSlash } = findPlace(root, path, last, call);
   if (inode === undefined) throw new MemoryFilesError('ENOENT', call);
-  if (endsWithSlash && inode.kind !== 'folder') throw new MemoryFilesError('ENOTDIR', call);
+  if (endsWithSlash && inode.kind !== 'directory') throw new MemoryFilesError('ENOTDIR', call);
   return inode;
 };
 

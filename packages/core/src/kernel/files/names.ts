@@ -32,7 +32,7 @@ export const namesOfTarget = (target: string): Name[] =>
     .filter((part) => part !== '')
     .map((text) => ({ bytes: ENCODER.encode(text), text }));
 
-/** A name's bytes as a folder that is read has them: cut. */
+/** A name's bytes as a directory that is read has them: cut. */
 export const cutName = (text: string, nameBytes: number): Uint8Array =>
   ENCODER.encode(text).subarray(0, nameBytes);
 

@@ -5,7 +5,7 @@ import type { Console } from '../console.js';
 import { type FileOperations, type OpenMode, type Transfer, whenNotMoved } from '../file.js';
 import { CONSOLE_MAJOR, type Device, MOST_MAJORS } from './device.js';
 import type { FileStat, FileTree } from './file-tree.js';
-import type { Folder } from './folder.js';
+import type { Directory } from './directory.js';
 import type { AnyInode } from './inode-table.js';
 import { cutName } from './names.js';
 import type { RegularFile } from './regular-file.js';
@@ -19,7 +19,7 @@ export const O_TRUNC = 0x400;
 
 /** Bytes that are moved before others have their turn. */
 const MOST_AT_ONCE = 65_536;
-/** And entries of a folder, each of which the host is asked about. */
+/** And entries of a directory, each of which the host is asked about. */
 const MOST_ENTRIES_AT_ONCE = 256;
 /** `struct dirent` has 16 bits for a number: larger ones show as this. */
 const LARGEST_ENTRY_NUMBER = 0xffff;
@@ -34,7 +34,7 @@ export const openPath = (
   files: FileTree,
   console: Console,
   path: Uint8Array,
-  from: Folder,
+  from: Directory,
   flags: number,
 ): OpenedPath | FileProblem => {
   const inode = findOrCreate(files, path, from, flags);
@@ -60,7 +60,7 @@ export const openDevice = (
 const findOrCreate = (
   files: FileTree,
   path: Uint8Array,
-  from: Folder,
+  from: Directory,
   flags: number,
 ): AnyInode | FileProblem => {
   const found = files.find(path, from);
@@ -71,7 +71,7 @@ const findOrCreate = (
 
 const prepare = (inode: AnyInode, { writable }: OpenMode, flags: number): FileProblem | undefined => {
   switch (inode.kind) {
-    case 'folder':
+    case 'directory':
       return flags === 0 ? inode.refresh() : 'EISDIR';
     case 'device':
       return inode.major >= 0 && inode.major < MOST_MAJORS ? undefined : 'EINVAL';
@@ -85,8 +85,8 @@ const prepare = (inode: AnyInode, { writable }: OpenMode, flags: number): FilePr
 
 const operationsOf = (files: FileTree, console: Console, inode: AnyInode): FileOperations => {
   switch (inode.kind) {
-    case 'folder':
-      return new OpenFolder(files, inode);
+    case 'directory':
+      return new OpenDirectory(files, inode);
     case 'device':
       return new OpenDevice(files, inode, inode.major === CONSOLE_MAJOR ? console : undefined);
     case 'file':
@@ -162,7 +162,7 @@ class OpenRegularFile extends OpenInode<RegularFile> {
   }
 }
 
-class OpenFolder extends OpenInode<Folder> {
+class OpenDirectory extends OpenInode<Directory> {
   read(space: AddressSpace, to: VirtAddr, count: number, done: number): Transfer {
     const { entryBytes } = this.files;
     const left = Math.min(count - done, this.inode.slotCount * entryBytes - this.offset);

@@ -1,7 +1,7 @@
 /**
- * A store: a folder of some host file system, which is the machine's root folder or is mounted somewhere below it.
+ * A store: a directory of some host file system, which is the machine's root directory or is mounted somewhere below it.
  *
- * Every path that reaches the host is made here, of the store's folder and names that have been looked at one by one: a
+ * Every path that reaches the host is made here, of the store's directory and names that have been looked at one by one: a
  * name is never '..', holds no separator, and nothing is opened through a symbolic link. What the host throws becomes a
  * `FileProblem`.
  */
@@ -12,8 +12,8 @@ import { isPossible } from './names.js';
 /** Where a machine's files are. */
 export interface StoreOptions {
   readonly fileSystem: HostFileSystem;
-  /** The folder that is the machine's. An absolute path without symbolic links. Default '/'. */
-  readonly folder?: string;
+  /** The directory that is the machine's. An absolute path without symbolic links. Default '/'. */
+  readonly directory?: string;
   /** Default 'read-write'. */
   readonly access?: 'read-write' | 'read-only';
 }
@@ -74,20 +74,20 @@ export class Store {
   readonly device: number;
   /** Calls to the host, which take their time. */
   hostCalls = 0;
-  readonly #folder: string;
+  readonly #directory: string;
   /** What would lead elsewhere in a name. A host that cannot be told to follow no link is taken for Windows. */
   readonly #separators: RegExp;
 
-  /** @throws InvalidArgument where the folder is none. */
-  constructor({ fileSystem, folder = '/', access = 'read-write' }: StoreOptions, device: number) {
+  /** @throws InvalidArgument where the directory is none. */
+  constructor({ fileSystem, directory = '/', access = 'read-write' }: StoreOptions, device: number) {
     this.fileSystem = fileSystem;
     this.isReadOnly = access === 'read-only';
     this.device = device;
     this.#separators = fileSystem.constants.O_NOFOLLOW === undefined ? /[/\\:\0]/ : /[/\0]/;
-    this.#folder = folder.endsWith('/') ? folder.slice(0, -1) : folder;
+    this.#directory = directory.endsWith('/') ? directory.slice(0, -1) : directory;
     const stats = this.stats('');
     if (typeof stats === 'string' || !stats.isDirectory()) {
-      throw new InvalidArgument(`the files of a machine are to be in ${folder}, which is no folder`);
+      throw new InvalidArgument(`the files of a machine are to be in ${directory}, which is no directory`);
     }
   }
 
@@ -96,7 +96,7 @@ export class Store {
     return isPossible(name) && !this.#separators.test(name);
   }
 
-  /** What a path is, a symbolic link itself included. Paths begin with '/' or are empty: the store's folder. */
+  /** What a path is, a symbolic link itself included. Paths begin with '/' or are empty: the store's directory. */
   stats(path: string): HostStats | FileProblem {
     return this.#try(() => this.fileSystem.lstatSync(this.#hostPath(path), BIGINT));
   }
@@ -111,7 +111,7 @@ export class Store {
     return this.#try(() => this.fileSystem.readdirSync(this.#hostPath(path)));
   }
 
-  /** The sizes of all files and folders, a folder's being that of so many bytes for each of its names. */
+  /** The sizes of all files and directories, a directory's being that of so many bytes for each of its names. */
   *contents(entryBytes: number): Iterable<number> {
     const counted = new Set<string>();
     const paths = [''];
@@ -146,11 +146,11 @@ export class Store {
     return this.#change(() => this.#open(path, O_RDWR | O_CREAT | O_EXCL, true));
   }
 
-  makeFolder(path: string): FileProblem | undefined {
+  makeDirectory(path: string): FileProblem | undefined {
     return this.#change(() => this.#do(() => void this.fileSystem.mkdirSync(this.#hostPath(path))));
   }
 
-  removeFolder(path: string): FileProblem | undefined {
+  removeDirectory(path: string): FileProblem | undefined {
     return this.#change(() => this.#do(() => this.fileSystem.rmdirSync(this.#hostPath(path))));
   }
 
@@ -182,7 +182,7 @@ export class Store {
   }
 
   #hostPath(path: string): string {
-    return `${this.#folder}${path}` || '/';
+    return `${this.#directory}${path}` || '/';
   }
 
   #change<T>(change: () => T | FileProblem): T | FileProblem {
@@ -210,6 +210,6 @@ export const problemOf = (error: unknown): FileProblem => {
   if (error instanceof HolsteinError || PROBLEMS.has(error.code)) {
     return PROBLEMS.has(error.code) || error.code === 'ENOMEM' ? (error.code as FileProblem) : 'EIO';
   }
-  // Node says EPERM where POSIX leaves a choice, as for the unlinking of a folder.
+  // Node says EPERM where POSIX leaves a choice, as for the unlinking of a directory.
   return error.code === 'EPERM' ? 'EACCES' : 'EIO';
 };

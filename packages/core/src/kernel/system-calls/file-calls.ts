@@ -1,4 +1,4 @@
-/** System calls on descriptors, files, folders and devices. */
+/** System calls on descriptors, files, directories and devices. */
 import { virtAddr } from '../../frame/index.js';
 import { copyOut } from '../../space/index.js';
 import { whenNotCopied } from '../file.js';
@@ -67,11 +67,11 @@ export const fstat: SystemCall = (kernel, process) => {
 export const chdir: SystemCall = (kernel, process) => {
   const path = pathAt(kernel, process, A0);
   if (!(path instanceof Uint8Array)) return path;
-  const folder = kernel.files.find(path, process.folder);
-  if (typeof folder === 'string' || folder.kind !== 'folder') return FAILED;
-  if (kernel.files.inodes.hold(folder) !== undefined) return FAILED;
-  kernel.files.inodes.release(process.folder);
-  process.folder = folder;
+  const directory = kernel.files.find(path, process.workingDirectory);
+  if (typeof directory === 'string' || directory.kind !== 'directory') return FAILED;
+  if (kernel.files.inodes.hold(directory) !== undefined) return FAILED;
+  kernel.files.inodes.release(process.workingDirectory);
+  process.workingDirectory = directory;
   return 0;
 };
 
@@ -90,7 +90,7 @@ export const open: SystemCall = (kernel, process) => {
   const descriptor = process.freeDescriptor();
   if (descriptor === -1 || !kernel.fileTable.hasRoomFor(1)) return FAILED;
   const flags = kernel.hart.registerAsInt(A1);
-  const opened = openPath(kernel.files, kernel.console, path, process.folder, flags);
+  const opened = openPath(kernel.files, kernel.console, path, process.workingDirectory, flags);
   if (typeof opened === 'string') return FAILED;
   process.files[descriptor] = kernel.fileTable.open(opened.operations, opened.mode);
   return descriptor;
@@ -100,13 +100,13 @@ export const mknod: SystemCall = (kernel, process) => {
   const path = pathAt(kernel, process, A0);
   if (!(path instanceof Uint8Array)) return path;
   const [major, minor] = [asShort(kernel.hart.registerAsInt(A1)), asShort(kernel.hart.registerAsInt(A2))];
-  return zeroOr(kernel.files.makeDevice(path, process.folder, major, minor));
+  return zeroOr(kernel.files.makeDevice(path, process.workingDirectory, major, minor));
 };
 
 export const unlink: SystemCall = (kernel, process) => {
   const path = pathAt(kernel, process, A0);
   if (!(path instanceof Uint8Array)) return path;
-  return zeroOr(kernel.files.unlink(path, process.folder));
+  return zeroOr(kernel.files.unlink(path, process.workingDirectory));
 };
 
 export const link: SystemCall = (kernel, process) => {
@@ -114,13 +114,13 @@ export const link: SystemCall = (kernel, process) => {
   if (!(existing instanceof Uint8Array)) return existing;
   const path = pathAt(kernel, process, A1);
   if (!(path instanceof Uint8Array)) return path;
-  return zeroOr(kernel.files.link(existing, path, process.folder));
+  return zeroOr(kernel.files.link(existing, path, process.workingDirectory));
 };
 
 export const mkdir: SystemCall = (kernel, process) => {
   const path = pathAt(kernel, process, A0);
   if (!(path instanceof Uint8Array)) return path;
-  return zeroOr(kernel.files.makeFolder(path, process.folder));
+  return zeroOr(kernel.files.makeDirectory(path, process.workingDirectory));
 };
 
 export const close: SystemCall = (kernel, process) => {

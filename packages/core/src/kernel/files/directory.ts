@@ -1,10 +1,10 @@
 /**
- * A folder: its names, in the slots in which xv6 has them. A name keeps its slot for life, and what is unlinked leaves a
- * hole that the next new name takes, so that whoever reads a folder while it changes misses nothing that stays.
+ * A directory: its names, in the slots in which xv6 has them. A name keeps its slot for life, and what is unlinked leaves a
+ * hole that the next new name takes, so that whoever reads a directory while it changes misses nothing that stays.
  *
  *      slot 0  '.'      slot 1  '..'      slot 2 …  a name, or a hole
  *
- * Besides what the store has, a folder may hold devices, and folders of other stores that are mounted there: these are
+ * Besides what the store has, a directory may hold devices, and directories of other stores that are mounted there: these are
  * in memory alone.
  */
 import { Inode } from './inode.js';
@@ -14,30 +14,30 @@ import type { FileProblem, Store } from './store.js';
 
 const FIRST_SLOT = 2;
 
-export class Folder extends Inode {
-  override readonly kind = 'folder';
-  /** The folder that holds this one; its own for the root. */
-  parent: Folder;
-  /** Its name there; empty for a store's own folder. */
+export class Directory extends Inode {
+  override readonly kind = 'directory';
+  /** The directory that holds this one; its own for the root. */
+  parent: Directory;
+  /** Its name there; empty for a store's own directory. */
   name: string;
   isRemoved = false;
   /** What is there and not in the store. */
-  readonly overlay = new Map<string, Device | Folder>();
+  readonly overlay = new Map<string, Device | Directory>();
   #slots: (string | undefined)[] | undefined;
 
   /** @param parent undefined for the root. */
-  constructor(store: Store, number: number, parent: Folder | undefined, name: string) {
+  constructor(store: Store, number: number, parent: Directory | undefined, name: string) {
     super(store, number);
     this.parent = parent ?? this;
     this.name = name;
   }
 
-  /** Where the store has it: '' for its own folder. */
+  /** Where the store has it: '' for its own directory. */
   get path(): string {
     return this.isStoreRoot ? '' : this.parent.pathOf(this.name);
   }
 
-  /** Whether it is the folder of a store: nobody can remove it. */
+  /** Whether it is the directory of a store: nobody can remove it. */
   get isStoreRoot(): boolean {
     return this.name === '';
   }
