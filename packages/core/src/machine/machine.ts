@@ -126,6 +126,8 @@ export class Machine implements Disposable {
   readonly #options: MachineOptions;
   readonly #host: Host;
   #kernel: Kernel | undefined;
+  /** Ends the wait for input or a pager. */
+  #wake: (() => void) | undefined;
 
   /**
    * Boots a machine.
@@ -303,7 +305,9 @@ export class Machine implements Disposable {
 
   /** What Ctrl-C does at a terminal: kills what a shell waits for. @returns whether there was anything. */
   interrupt(): boolean {
-    return this.#isRunning && this.#kernel!.interrupt();
+    const any = this.#isRunning && this.#kernel!.interrupt();
+    this.#wake?.();
+    return any;
   }
 
   get #isRunning(): boolean {
@@ -372,11 +376,12 @@ export class Machine implements Disposable {
     kernel: Kernel,
     arrival: Promise<void> | undefined,
   ): Promise<void> | undefined {
+    const interruption = new Promise<void>((resolve) => (this.#wake = resolve));
     switch (state) {
       case 'waiting-for-input':
-        return arrival;
+        return Promise.race([arrival ?? interruption, interruption]);
       case 'waiting-for-pager':
-        return Promise.race([kernel.pagerAnswer, arrival].filter((event) => event !== undefined));
+        return Promise.race([kernel.pagerAnswer, arrival ?? interruption, interruption]);
       default:
         return this.#host.pause();
     }

@@ -68,6 +68,29 @@ describe('a program that has been started', () => {
   });
 });
 
+describe('an interrupt', () => {
+  test('kills what a shell waits for at once, though nothing else happens, and the shell goes on', async () => {
+    using machine = boot();
+    const { input, output, result } = machine.start(['/init', '/sh', '-s']);
+    const text = new Response(output).text();
+    const writer = input.getWriter();
+    expect(machine.interrupt()).toBe(false);
+    await writer.write(encodeText('cat\n'));
+    const isWaiting = (): boolean =>
+      machine.processes.some(({ name, state }) => name === 'cat' && state === 'blocked');
+    while (!isWaiting()) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(machine.interrupt()).toBe(true);
+    while (machine.processes.some(({ name }) => name === 'cat')) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await writer.write(encodeText('echo on\n'));
+    await writer.close();
+    expect(await text).toBe('on\n');
+    expect(await result).toMatchObject({ outcome: 'exited', exitStatus: 0 });
+    expect(machine.interrupt()).toBe(false);
+  });
+});
+
 describe('console input', () => {
   test.each([
     ['text', () => 'a\nb'],
@@ -129,9 +152,9 @@ describe('a run that is limited', () => {
 describe('the files of a machine', () => {
   test('are written and read between runs, and programs see them', async () => {
     using machine = boot();
-    machine.writeFile('/a/deep/folder/note', 'hello\n');
-    expect((await runOn(machine, ['/cat', '/a/deep/folder/note'])).text).toBe('hello\n');
-    await runOn(machine, ['/sh', '-c', 'echo more > /made; cat /a/deep/folder/note >> /made']);
+    machine.writeFile('/a/deep/directory/note', 'hello\n');
+    expect((await runOn(machine, ['/cat', '/a/deep/directory/note'])).text).toBe('hello\n');
+    await runOn(machine, ['/sh', '-c', 'echo more > /made; cat /a/deep/directory/note >> /made']);
     expect(new TextDecoder().decode(machine.readFile('/made'))).toBe('more\nhello\n');
     machine.writeFile('/made', 'x');
     expect(machine.readFile('/made')).toEqual(encodeText('x'));
@@ -153,10 +176,10 @@ describe('the files of a machine', () => {
 
   test.each([
     ['/none/at/all', 'ENOENT'],
-    ['/folder', 'EISDIR'],
+    ['/directory', 'EISDIR'],
     ['/note/below', 'ENOTDIR'],
   ])('%s cannot be read: %s', (path, code) => {
-    using machine = boot({ files: { '/folder/file': '', '/note': '' } });
+    using machine = boot({ files: { '/directory/file': '', '/note': '' } });
     expect(() => machine.readFile(path)).toThrow(expect.objectContaining({ code }) as Error);
   });
 
