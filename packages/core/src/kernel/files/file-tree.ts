@@ -325,7 +325,7 @@ export class FileTree {
     if (budget.isLimited && !store.isReadOnly) {
       for (const sizeBytes of store.contents(this.entryBytes)) budget.add(1, blocksOf(sizeBytes));
     }
-    return new Directory(store, this.inodes.newNumber(), parent, '');
+    return this.inodes.storeRoot(store, parent);
   }
 
   #mount(path: string, options: StoreOptions): void {

@@ -77,6 +77,14 @@ export class InodeTable {
     return inode;
   }
 
+  /** The inode of a store's own directory. @param parent where it is mounted; undefined for the root. */
+  storeRoot(store: Store, parent: Directory | undefined): Directory {
+    const directory = new Directory(store, this.newNumber(), parent, '');
+    const stats = store.stats('');
+    if (typeof stats !== 'string') directory.links = directoryLinks(stats);
+    return directory;
+  }
+
   /** The inode of a file that has just been made; it is held. */
   created(directory: Directory, name: string, host: HostFile): RegularFile | FileProblem {
     const file = this.#newFile(directory, name, host.stats);
@@ -178,8 +186,7 @@ export class InodeTable {
 
   #newDirectory(parent: Directory, name: string, stats: HostStats): Directory {
     const directory = new Directory(parent.store, this.newNumber(), parent, name);
-    // A host counts '.' and the name, xv6 the name alone; both count the directories within.
-    directory.links = Math.max(1, Number(stats.nlink) - 1);
+    directory.links = directoryLinks(stats);
     return directory;
   }
 
@@ -248,5 +255,8 @@ export class InodeTable {
     }
   }
 }
+
+/** A host counts '.' and the name, xv6 the name alone; both count the directories within. Some hosts count nothing. */
+const directoryLinks = ({ nlink }: HostStats): number => Math.max(1, Number(nlink) - 1);
 
 const keyOf = (store: Store, { dev, ino }: HostStats): string => `${store.device} ${hex(dev)} ${hex(ino)}`;
