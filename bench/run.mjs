@@ -5,6 +5,7 @@
  * ratio = peer / holstein in time, so more is better.
  */
 import { measureFork } from './fork.mjs';
+import { measureKernel } from './kernel.mjs';
 import { measurePaging } from './paging.mjs';
 import { measureVmo } from './vmo.mjs';
 
@@ -17,7 +18,7 @@ import { measureVmo } from './vmo.mjs';
 /** @typedef {() => Iterable<Result | Note> | AsyncIterable<Result | Note>} Benchmark */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { fork: measureFork, paging: measurePaging, vmo: measureVmo };
+const BENCHMARKS = { fork: measureFork, kernel: measureKernel, paging: measurePaging, vmo: measureVmo };
 
 const args = process.argv.slice(2);
 const json = args.includes('--json');

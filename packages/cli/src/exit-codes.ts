@@ -3,6 +3,8 @@ export const EXIT = {
   ok: 0,
   /** The arguments make no sense. */
   usage: 2,
+  /** Ended because it had run as many instructions as it might. */
+  limited: 124,
   /** The machine could not do its work: no memory, a broken stream, processes that all wait, lost frames. */
   machine: 125,
   /** The file is there and can't be run. */

@@ -1,9 +1,10 @@
 /** The `holstein` command. Errors are one line on standard error, and an exit code that says what kind (exit-codes.ts). */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { CommandError, EXIT } from './exit-codes.js';
-import { parseMemorySize } from './memory-size.js';
-import { runCommand, type RunCommandOptions } from './run.js';
+import { addMachineOptions, type MachineCommandOptions } from './options.js';
+import { runCommand } from './run.js';
+import { shellCommand, type ShellCommandOptions } from './shell.js';
 
 const version = (): string => {
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
@@ -17,12 +18,6 @@ const asOneLine = (text: string): string =>
     .replace(/^error: /, '')
     .replaceAll(/\s*\n\s*/g, ' ')} (holstein --help tells more)\n`;
 
-const memorySize = (text: string): number => {
-  const bytes = parseMemorySize(text);
-  if (bytes === undefined) throw new InvalidArgumentError('give a size such as 128M, 1G or 1048576.');
-  return bytes;
-};
-
 const build = (finished: (exitCode: number) => void): Command => {
   const program = new Command('holstein')
     .description('Runs RISC-V programs on copy-on-write virtual memory.')
@@ -31,31 +26,30 @@ const build = (finished: (exitCode: number) => void): Command => {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(asOneLine(text)) });
-  program
-    .command('run')
-    .description('run a program: one of holstein’s own (cowtest, hello, selftest, …) or a RISC-V ELF file')
-    .argument('<program>', 'its name, or a path')
-    .argument('[args...]', 'its arguments')
-    .addOption(
-      new Option('--memory <size>', 'RAM, such as 64M or 1G')
-        .argParser(memorySize)
-        .default(128 * 2 ** 20, '128M'),
-    )
-    .addOption(
-      new Option('--fork <kind>', 'how fork copies memory: on write, by table or by page, or all at once')
-        .choices(['tables', 'pages', 'eager'])
-        .default('tables'),
-    )
-    .option('--report', 'print a memory report at the end')
-    .option('--quiet', 'say nothing of processes that are killed')
+  addMachineOptions(
+    program
+      .command('run')
+      .description('run a program: one of holstein’s own (cowtest, hello, selftest, …) or a RISC-V ELF file')
+      .argument('<program>', 'its name, or a path')
+      .argument('[args...]', 'its arguments'),
+  )
     .helpOption('-h, --help', 'display this help')
-    .addHelpText(
-      'after',
-      '\nA machine has one console: what a program writes to descriptor 2 is on standard output too.',
-    )
     .passThroughOptions()
-    .action(async (name: string, args: string[], options: RunCommandOptions) => {
+    .action(async (name: string, args: string[], options: MachineCommandOptions) => {
       finished(await runCommand(name, args, options));
+    });
+  addMachineOptions(
+    program
+      .command('sh')
+      .description('run the shell: for its user at a terminal, else for the commands on standard input')
+      .argument('[script]', 'a file of commands to run instead')
+      .argument('[args...]', 'its arguments')
+      .option('-c <commands>', 'run these commands instead'),
+  )
+    .helpOption('-h, --help', 'display this help')
+    .passThroughOptions()
+    .action(async (script: string | undefined, args: string[], options: ShellCommandOptions) => {
+      finished(await shellCommand(script, args, options));
     });
   return program;
 };

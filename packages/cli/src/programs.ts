@@ -1,56 +1,70 @@
-/** Where programs come from: holstein's own, by name, and RISC-V ELF files of the user's, by path. */
+/**
+ * The programs and other files that a command puts into the machine: holstein's own programs, and files of the user's
+ * that are named on the command line.
+ */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { parseElf, type ProgramFiles } from '@holstein/core';
+import { parseElf } from '@holstein/core';
 import { CommandError, EXIT } from './exit-codes.js';
 
-/** Process 1: it runs the program and reaps orphans. */
-export const INIT_PATH = '/init';
+/** Contents by names. */
+export type NamedFiles = Readonly<Record<string, Uint8Array>>;
 
-/** holstein's own programs, each in the machine's root folder. */
-export const guestPrograms = (): ProgramFiles => {
-  const folder = join(dirname(createRequire(import.meta.url).resolve('@holstein/guest/package.json')), 'bin');
+/** holstein's own programs, by their names. */
+export const ownPrograms = (): NamedFiles => {
+  const directory = join(
+    dirname(createRequire(import.meta.url).resolve('@holstein/guest/package.json')),
+    'bin',
+  );
   return Object.fromEntries(
-    readdirSync(folder).map((name) => [`/${name}`, readFileSync(join(folder, name))]),
+    readdirSync(directory).map((name) => [name, readFileSync(join(directory, name))]),
   );
 };
 
-export interface FoundProgram {
-  /** Where the machine finds it. */
-  readonly path: string;
-  readonly files: ProgramFiles;
-}
+/** What the user names: one of holstein's own programs, or a file of the host's, under a name for the machine. */
+export type FoundFile =
+  | { readonly kind: 'own'; readonly name: string }
+  | { readonly kind: 'host'; readonly name: string; readonly content: Uint8Array };
 
 /**
- * Finds what the user calls PROGRAM: one of holstein's own if it is the plain name of one, else a file of
- * the host's, which the machine has in /host.
+ * Finds what the user calls PROGRAM: one of holstein's own if it is the plain name of one, else a file of the host's.
  * @throws CommandError where there is neither, or the file is no program.
  */
-export const findProgram = (program: string): FoundProgram => {
-  const own = guestPrograms();
-  if (Object.hasOwn(own, `/${program}`)) return { path: `/${program}`, files: own };
-  const names = Object.keys(own).map((path) => path.slice(1));
-  const file = readHostFile(program, names);
-  const parsed = parseElf(file);
+export const findProgram = (program: string, own: NamedFiles): FoundFile => {
+  if (Object.hasOwn(own, program)) return { kind: 'own', name: program };
+  const names = Object.keys(own).join(', ');
+  const found = findHostFile(
+    program,
+    `there is no program ${program}: give a path to a RISC-V ELF file, or one of ${names}`,
+  );
+  const parsed = parseElf(found.content);
   if (parsed.kind === 'problem') throw new CommandError(EXIT.notExecutable, `${program} ${parsed.problem}`);
-  const path = `/host/${basename(program)}`;
-  return { path, files: { ...own, [path]: file } };
+  return found;
 };
 
-const readHostFile = (path: string, names: readonly string[]): Uint8Array => {
+/**
+ * Reads a file of the host's.
+ * @param absent what to tell where there is none.
+ * @throws CommandError where it can't be read.
+ */
+export const findHostFile = (path: string, absent: string): FoundFile & { readonly kind: 'host' } => {
   try {
     if (!statSync(path).isFile()) throw new CommandError(EXIT.notExecutable, `${path} is not a file`);
-    return readFileSync(path);
+    return { kind: 'host', name: nameFor(path), content: readFileSync(path) };
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new CommandError(
-        EXIT.notFound,
-        `there is no program ${path}: give a path to a RISC-V ELF file, or one of ${names.join(', ')}`,
-      );
-    }
-    throw new CommandError(EXIT.notExecutable, `cannot read ${path}: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CommandError(EXIT.notFound, absent);
+    throw new CommandError(EXIT.notExecutable, `cannot read ${path}: ${message}`);
   }
 };
+
+/** Names are of 14 bytes there. */
+const NAME_LENGTH = 14;
+
+/** What a file is called in the machine: its own name, as far as that is plain. */
+const nameFor = (path: string): string =>
+  basename(path)
+    .replaceAll(/[^\w.+-]/g, '_')
+    .slice(0, NAME_LENGTH);

@@ -5,15 +5,26 @@ import type { ByteSink, ByteSource } from '@holstein/core';
 export class StreamSource implements ByteSource {
   readonly #stream: NodeJS.ReadStream;
   #iterator: AsyncIterator<Uint8Array> | undefined;
+  #isReading = false;
 
   constructor(stream: NodeJS.ReadStream) {
     this.#stream = stream;
   }
 
+  /** Whether more has been asked for, and has not come. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
   async read(): Promise<{ done: boolean; value?: Uint8Array }> {
     this.#iterator ??= this.#stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    const { done, value } = await this.#iterator.next();
-    return done === true ? { done: true } : { done: false, value: value as Uint8Array };
+    this.#isReading = true;
+    try {
+      const { done, value } = await this.#iterator.next();
+      return done === true ? { done: true } : { done: false, value: value as Uint8Array };
+    } finally {
+      this.#isReading = false;
+    }
   }
 
   /** Lets go of the stream, so that Node can end. */

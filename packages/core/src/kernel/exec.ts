@@ -45,6 +45,7 @@ export class Loader {
         return problem ?? { again: loaded + LOAD_BYTES };
       }
       const program = programFile(file, lastName(new TextDecoder().decode(path)));
+      if (typeof program === 'string') return program;
       return loadImage(this.#virtualMemory, program, argv, this.#processBytes);
     } finally {
       this.#files.inodes.release(file);
@@ -84,15 +85,15 @@ const imageError = (path: string, { code, problem }: ImageFailure): HolsteinErro
   return new HolsteinError(code === 'E2BIG' ? 'EINVAL' : code, `${path} ${problem}`);
 };
 
-const programFile = (file: RegularFile, name: string): ProgramFile => ({
-  name,
-  object: file.program(),
-  sizeBytes: file.sizeBytes,
-  read: (offset, length) => {
+const programFile = (file: RegularFile, name: string): ProgramFile | FileProblem => {
+  const object = file.program();
+  if (typeof object === 'string') return object;
+  const read = (offset: number, length: number): Uint8Array => {
     const bytes = new Uint8Array(length);
     const problem = file.read(offset, bytes);
     if (problem === 'ENOMEM') throw new OutOfMemory(`reading ${name}`);
     if (problem !== undefined) throw new HolsteinError('EIO', problem);
     return bytes;
-  },
-});
+  };
+  return { name, object, sizeBytes: file.sizeBytes, read };
+};

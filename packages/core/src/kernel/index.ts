@@ -8,7 +8,7 @@ export { type FileStat, FileTree, type FileTreeOptions } from './files/file-tree
 export type { HostConstants, HostFileSystem, HostStats } from './files/host-file-system.js';
 export { MemoryFiles } from './files/memory-files.js';
 export { RegularFile } from './files/regular-file.js';
-export type { FileProblem, StoreOptions } from './files/store.js';
+export { type FileProblem, Store, type StoreOptions } from './files/store.js';
 export { Kernel, type KernelOptions, type KernelState, type SbrkKind } from './kernel.js';
 export { type KernelLimits, XV6_LIMITS, xv6Limits } from './limits.js';
 export { IMAGE_END, USER_END } from './memory-layout.js';

@@ -468,8 +468,7 @@ export class Kernel {
       { length: this.limits.filesPerProcess },
       () => undefined,
     );
-    const device =
-      this.files.root.device(CONSOLE_NAME) ?? this.files.addRootDevice(CONSOLE_NAME, CONSOLE_MAJOR, 0);
+    const device = this.files.rootDevice(CONSOLE_NAME, CONSOLE_MAJOR, 0);
     const operations = openDevice(this.files, this.console, device);
     if (typeof operations === 'string') throw new HolsteinError(operations, 'the console cannot be opened');
     const console = this.fileTable.open(operations, { readable: true, writable: true });

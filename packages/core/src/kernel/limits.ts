@@ -57,8 +57,12 @@ const LEAST: Readonly<Partial<Record<keyof KernelLimits, number>>> = {
   nameBytes: 2,
   inodesInMemory: 4,
 };
-/** Bytes may be more than 2^30. */
+/** The most that makes sense where it is not 2^30. */
 const MOST: Readonly<Partial<Record<keyof KernelLimits, number>>> = {
+  nameBytes: 255,
+  pathBytes: 65_536,
+  pipeBytes: 2 ** 26,
+  consoleBytes: 2 ** 26,
   fileBytes: MAX_OBJECT_BYTES,
   processBytes: USER_END,
 };

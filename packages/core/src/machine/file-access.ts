@@ -35,9 +35,19 @@ export const writeWhole = (files: FileTree, path: string, content: Uint8Array | 
   if (found.kind !== 'file')
     throw problemWith(path, 'written', found.kind === 'directory' ? 'EISDIR' : 'EACCES');
   whileHeld(files, found, path, () => {
-    const problem = found.write(0, bytes) ?? found.truncate(bytes.length) ?? found.sync();
+    const problem = replaceContent(found, bytes) ?? found.sync();
     if (problem !== undefined) throw problemWith(path, 'written', problem);
   });
+};
+
+const replaceContent = (file: RegularFile, bytes: Uint8Array): FileProblem | undefined => {
+  const before = new Uint8Array(Math.min(file.sizeBytes, bytes.length));
+  const refused = file.read(0, before) ?? file.write(0, bytes);
+  if (refused !== undefined) return refused;
+  const problem = file.truncate(bytes.length);
+  // Its pages are the file's own by now: this wants no memory.
+  if (problem !== undefined) file.write(0, before);
+  return problem;
 };
 
 const whileHeld = <T>(files: FileTree, file: RegularFile, path: string, work: () => T): T => {
@@ -60,7 +70,10 @@ const makeDirectories = (files: FileTree, path: string): void => {
   }
 };
 
-const WHY: Readonly<Record<FileProblem, string>> = {
+/** In words, after what was not done to what. */
+export const reasonFor = (problem: FileProblem): string => REASONS[problem];
+
+const REASONS: Readonly<Record<FileProblem, string>> = {
   EACCES: 'it may not be accessed so',
   EBUSY: 'it is in use',
   EEXIST: 'it is there already',
@@ -81,4 +94,4 @@ const WHY: Readonly<Record<FileProblem, string>> = {
 };
 
 const problemWith = (path: string, done: string, problem: FileProblem): HolsteinError =>
-  new HolsteinError(problem, `${path} cannot be ${done}: ${WHY[problem]}`);
+  new HolsteinError(problem, `${path} cannot be ${done}: ${REASONS[problem]}`);

@@ -2,7 +2,7 @@
  * The machine: RAM, hart and kernel put together. It boots once, and may then run programs one after
  * another; each run has a kernel of its own, and gives back all the memory that it took.
  */
-import { hex, HolsteinError, PAGE_SIZE, PhysicalMemory, virtAddr } from '../frame/index.js';
+import { hex, HolsteinError, InvalidArgument, PAGE_SIZE, PhysicalMemory, virtAddr } from '../frame/index.js';
 import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart } from '../hart/index.js';
 import {
   FileTree,
@@ -126,13 +126,14 @@ export class Machine implements Disposable {
   readonly #options: MachineOptions;
   readonly #host: Host;
   #kernel: Kernel | undefined;
+  #interruptions = 0;
   /** Ends the wait for input or a pager. */
   #wake: (() => void) | undefined;
 
   /**
    * Boots a machine.
    * @throws InvalidArgument where RAM of that size is not possible, or a limit or a store makes no sense; OutOfMemory where
-   *   the host has no RAM; what the root's file system throws where it does not take the files.
+   *   the host has no RAM; HolsteinError where a file cannot be put into the root's store.
    */
   constructor(options: MachineOptions = {}) {
     const { memoryBytes = DEFAULT_MEMORY_BYTES } = options;
@@ -171,6 +172,13 @@ export class Machine implements Disposable {
    *   `output` reject with.
    */
   async run(argv: readonly [path: string, ...rest: string[]], options: RunOptions = {}): Promise<RunResult> {
+    const { maxInstructions = Number.POSITIVE_INFINITY } = options;
+    if (
+      !(maxInstructions >= 1) ||
+      (Number.isFinite(maxInstructions) && !Number.isSafeInteger(maxInstructions))
+    ) {
+      throw new InvalidArgument(`maxInstructions of ${maxInstructions}: give a whole number, 1 or more`);
+    }
     if (this.#isRunning) {
       throw new HolsteinError('EBUSY', 'the machine is running a program already');
     }
@@ -306,6 +314,7 @@ export class Machine implements Disposable {
   /** What Ctrl-C does at a terminal: kills what a shell waits for. @returns whether there was anything. */
   interrupt(): boolean {
     const any = this.#isRunning && this.#kernel!.interrupt();
+    this.#interruptions++;
     this.#wake?.();
     return any;
   }
@@ -354,6 +363,9 @@ export class Machine implements Disposable {
   ): Promise<RunResult['outcome']> {
     const { console } = kernel;
     for (;;) {
+      // From here on: what is interrupted while output is taken must not sleep after.
+      const interruption = new Promise<void>((resolve) => (this.#wake = resolve));
+      const interruptions = this.#interruptions;
       const turn = this.#runTurn(kernel, maxInstructions);
       for (const bytes of turn.output) {
         if ((await unlessAborted(sink.write(bytes), signal)) === 'aborted') return 'aborted';
@@ -361,10 +373,10 @@ export class Machine implements Disposable {
       if (turn.state === 'halted') return 'exited';
       if (turn.state === 'limited') return 'limited';
       if (signal?.aborted === true) return 'aborted';
-      if (turn.state === 'stuck') return 'stuck';
+      if (turn.state === 'stuck' && interruptions === this.#interruptions) return 'stuck';
       const arrival =
         console.wantsInput && kernel.table.hasWaiterFor(console.inputChannel) ? pump?.ask() : undefined;
-      const wait = this.#nextEvent(turn.state, kernel, arrival);
+      const wait = this.#nextEvent(turn.state, kernel, arrival, interruption);
       if ((await unlessAborted(wait, signal)) === 'aborted') return 'aborted';
       pump?.throwFailure();
     }
@@ -375,8 +387,8 @@ export class Machine implements Disposable {
     state: KernelState,
     kernel: Kernel,
     arrival: Promise<void> | undefined,
+    interruption: Promise<void>,
   ): Promise<void> | undefined {
-    const interruption = new Promise<void>((resolve) => (this.#wake = resolve));
     switch (state) {
       case 'waiting-for-input':
         return Promise.race([arrival ?? interruption, interruption]);

@@ -76,6 +76,8 @@ export class MemoryObjects implements Disposable, ObjectHome {
   /** Capabilities that were derived from no other. */
   readonly #roots = new Set<Capability>();
   readonly #reclaim: (frames: number) => number;
+  /** What is asked to give changed pages back to their pagers where too few are clean. */
+  readonly #cleaners = new Set<() => void>();
   /** How many ask for nothing to be evicted now. */
   #pausedEviction = 0;
   #lastId = 0;
@@ -96,7 +98,11 @@ export class MemoryObjects implements Disposable, ObjectHome {
     const evictor = new Evictor(this.#paged);
     this.#reclaim = (frames) => {
       if (this.#pausedEviction > 0) return 0;
-      const evicted = evictor.evict(frames);
+      let evicted = evictor.evict(frames);
+      if (evicted < frames && this.#cleaners.size > 0) {
+        for (const clean of this.#cleaners) clean();
+        evicted += evictor.evict(frames - evicted);
+      }
       this.counters.pagesEvicted += evicted;
       return evicted;
     };
@@ -160,6 +166,14 @@ export class MemoryObjects implements Disposable, ObjectHome {
   /** The objects that there are, hidden ones too, for the layer's own use. @internal */
   get all(): Iterable<MemoryObject> {
     return this.#objects.values();
+  }
+
+  /**
+   * Has `clean` asked to write changed pages back where evicting clean ones gives too few frames. It must wait for nobody,
+   * and leave alone what is in the middle of a change. For the core's own use. @internal
+   */
+  addCleaner(clean: () => void): void {
+    this.#cleaners.add(clean);
   }
 
   /**

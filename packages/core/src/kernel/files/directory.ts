@@ -26,8 +26,8 @@ export class Directory extends Inode {
   #slots: (string | undefined)[] | undefined;
 
   /** @param parent undefined for the root. */
-  constructor(store: Store, number: number, parent: Directory | undefined, name: string) {
-    super(store, number);
+  constructor(store: Store, number: number, key: string, parent: Directory | undefined, name: string) {
+    super(store, number, key);
     this.parent = parent ?? this;
     this.name = name;
   }
@@ -40,6 +40,22 @@ export class Directory extends Inode {
   /** Whether it is the directory of a store: nobody can remove it. */
   get isStoreRoot(): boolean {
     return this.name === '';
+  }
+
+  /**
+   * Whether the host still has it where it was found, and everything on the way there: not another directory in its place,
+   * nor a symbolic link. Names are looked at one by one from here on.
+   */
+  get isInPlace(): boolean {
+    if (this.isStoreRoot) return this.parent === this || this.parent.isInPlace;
+    return !this.isRemoved && this.parent.isInPlace && this.store.keyOf(this.path) === this.key;
+  }
+
+  /** Whether a directory is this one, or somewhere in it. */
+  contains(directory: Directory): boolean {
+    let at = directory;
+    while (at !== this && at !== at.parent) at = at.parent;
+    return at === this;
   }
 
   pathOf(name: string): string {
@@ -98,6 +114,7 @@ export class Directory extends Inode {
   /** Looks again at what the host has, which others may have changed. */
   refresh(): FileProblem | undefined {
     if (this.isRemoved) return undefined;
+    if (!this.isInPlace) return 'ENOENT';
     const found = this.store.names(this.path);
     if (typeof found === 'string') return found;
     const names = new Set([...found, ...this.overlay.keys()]);
@@ -105,7 +122,7 @@ export class Directory extends Inode {
     for (const [slot, name] of slots.entries()) {
       if (name !== undefined && !names.delete(name)) slots[slot] = undefined;
     }
-    slots.push(...[...names].toSorted());
+    for (const name of [...names].toSorted()) slots.push(name);
     return undefined;
   }
 

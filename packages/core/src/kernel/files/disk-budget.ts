@@ -28,6 +28,7 @@ export interface DiskLimits {
 
 export class DiskBudget {
   readonly #limits: DiskLimits;
+  readonly #seen = new Set<string>();
   #inodes = 0;
   #blocks = 0;
 
@@ -54,10 +55,30 @@ export class DiskBudget {
     return diskBlocks >= UNLIMITED || this.#blocks + blocks <= diskBlocks;
   }
 
-  /** Counts what is there already, be it too much or not. */
+  /**
+   * Counts what a host has, be it too much or not, unless it has been counted before. @param key what the host knows it by.
+   */
+  see(key: string, blocks: number): void {
+    if (!this.isLimited || this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.add(1, blocks);
+  }
+
+  /** Notes what is counted already, for it has been taken. */
+  note(key: string): void {
+    if (this.isLimited) this.#seen.add(key);
+  }
+
+  /** It is gone for good. */
+  end(key: string | undefined, blocks: number): void {
+    if (key !== undefined) this.#seen.delete(key);
+    this.add(-1, -blocks);
+  }
+
+  /** Counts more, or less. */
   add(inodes: number, blocks: number): void {
-    this.#inodes += inodes;
-    this.#blocks += blocks;
+    this.#inodes = Math.max(0, this.#inodes + inodes);
+    this.#blocks = Math.max(0, this.#blocks + blocks);
   }
 
   /** Takes both or neither. Fewer blocks, or less than none, can always be had. */

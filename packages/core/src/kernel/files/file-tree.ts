@@ -10,10 +10,10 @@ import type { MemoryObjects } from '../../vmo/index.js';
 import { entryBytes, type KernelLimits } from '../limits.js';
 import { Device } from './device.js';
 import { blocksOf } from './disk-budget.js';
-import { Directory } from './directory.js';
+import type { Directory } from './directory.js';
 import { STAT_TYPE } from './inode.js';
 import { type AnyInode, InodeTable } from './inode-table.js';
-import { isAbsolute, type Name, namesIn, namesOfTarget } from './names.js';
+import { isAbsolute, type Name, namesIn, namesOfTarget, wholeName } from './names.js';
 import type { RegularFile } from './regular-file.js';
 import { type FileProblem, Store, type StoreOptions } from './store.js';
 
@@ -67,12 +67,12 @@ export class FileTree {
   /** Finds what a path is. @param from where a path that does not begin with '/' begins. */
   find(path: Uint8Array, from: Directory): AnyInode | FileProblem {
     if (path.length === 0) return 'ENOENT';
-    return this.#walk(namesIn(path, this.#limits.nameBytes), isAbsolute(path) ? this.root : from);
+    return this.#walk(namesIn(path, this.#limits.nameBytes), path, from);
   }
 
   /** The number that a directory's entry shows for a name of it: 0 where that is nothing that a machine can have. */
   entryNumber(directory: Directory, name: string): number {
-    const found = this.#child(directory, { bytes: new Uint8Array(), text: name });
+    const found = this.#child(directory, wholeName(name));
     if (typeof found === 'string') return 0;
     // What a link leads to may be anywhere; an entry says that there is something.
     return 'leadsTo' in found ? directory.number : found.number;
@@ -105,7 +105,7 @@ export class FileTree {
   /** Makes a regular file, which is held. */
   createFile(path: Uint8Array, from: Directory): RegularFile | FileProblem {
     return this.#make(path, from, (directory, name) => {
-      if (this.inodes.isFull) return 'ENFILE';
+      if (!this.inodes.hasRoom()) return 'ENFILE';
       const taken = this.#takeEntry(directory, 1, 0);
       if (typeof taken === 'string') return taken;
       const created = directory.store.create(directory.pathOf(name));
@@ -126,6 +126,8 @@ export class FileTree {
       if (typeof taken === 'string') return taken;
       const problem = directory.store.makeDirectory(directory.pathOf(name));
       if (problem !== undefined) return taken.undo(problem);
+      const key = directory.store.keyOf(directory.pathOf(name));
+      if (key !== undefined) this.inodes.budgetOf(directory.store).note(key);
       directory.add(name);
       directory.links++;
       return undefined;
@@ -172,7 +174,7 @@ export class FileTree {
     const found = this.#child(directory, last);
     if (typeof found === 'string') return found;
     const name = this.#wholeName(directory, last);
-    if ('leadsTo' in found) return this.#unlinkHosts(directory, name);
+    if ('leadsTo' in found) return this.#unlinkLink(directory, name, found);
     if (found.kind === 'directory') return this.#removeDirectory(directory, name, found);
     if (found.kind === 'device') {
       directory.overlay.delete(name);
@@ -186,20 +188,36 @@ export class FileTree {
     return undefined;
   }
 
-  /** Puts a device into the root directory, whatever is there and whatever it takes. */
-  addRootDevice(name: string, major: number, minor: number): Device {
+  /**
+   * A device of the root directory: the one that is there, or a new one, whatever it takes. Where something else has the name,
+   * it has none.
+   */
+  rootDevice(name: string, major: number, minor: number): Device {
+    const there = this.root.device(name);
+    if (there?.major === major) return there;
     this.inodes.budgetOf(this.root.store).add(1, 0);
-    return this.#addDevice(this.root, name, major, minor);
+    if (there === undefined && !this.root.has(name)) return this.#addDevice(this.root, name, major, minor);
+    const device = new Device(this.root.store, this.inodes.newNumber(), major, minor);
+    device.links = 0;
+    return device;
   }
 
   // ------------------------------------------------------------------ walking
 
-  #walk(names: readonly Name[], from: Directory): AnyInode | FileProblem {
-    let at: AnyInode = from;
+  /** @param path that the names are of, which says where to begin. */
+  #walk(names: readonly Name[], path: Uint8Array, from: Directory): AnyInode | FileProblem {
+    let at: AnyInode = isAbsolute(path) ? this.root : from;
     const left = names.toReversed();
+    // What is found from here on is in its place; where it begins may not be.
+    let isSure = false;
     for (let links = 0; left.length > 0;) {
       if (at.kind !== 'directory') return 'ENOTDIR';
-      const next: AnyInode | SymbolicLink | FileProblem = this.#child(at, left.pop()!);
+      const name = left.pop()!;
+      if (!isSure && !isDots(name)) {
+        if (!at.isInPlace) return 'ENOENT';
+        isSure = true;
+      }
+      const next: AnyInode | SymbolicLink | FileProblem = this.#child(at, name);
       if (typeof next === 'string') return next;
       if (!('leadsTo' in next)) {
         at = next;
@@ -221,9 +239,10 @@ export class FileTree {
     const names = namesIn(path, this.#limits.nameBytes);
     const last = names.pop();
     if (last === undefined) return path.length === 0 ? 'ENOENT' : 'EEXIST';
-    const directory = this.#walk(names, isAbsolute(path) ? this.root : from);
+    const directory = this.#walk(names, path, from);
     if (typeof directory === 'string') return directory;
-    return directory.kind === 'directory' ? { directory, last } : 'ENOTDIR';
+    if (directory.kind !== 'directory') return 'ENOTDIR';
+    return isDots(last) || directory.isInPlace ? { directory, last } : 'ENOENT';
   }
 
   #child(directory: Directory, name: Name): AnyInode | SymbolicLink | FileProblem {
@@ -239,7 +258,8 @@ export class FileTree {
     if (typeof stats === 'string') return stats;
     if (stats.isSymbolicLink()) {
       const leadsTo = directory.store.linkTarget(directory.pathOf(whole));
-      return typeof leadsTo === 'string' ? { leadsTo } : leadsTo.problem;
+      if (typeof leadsTo !== 'string') return leadsTo.problem;
+      return { leadsTo, key: directory.store.keyIn(stats), sizeBytes: Number(stats.size) };
     }
     // Pipes, sockets and devices of the host's are nothing that a machine may open.
     if (!stats.isDirectory() && !stats.isFile()) return 'EACCES';
@@ -248,7 +268,14 @@ export class FileTree {
 
   /** What a directory has by a name, or by a longer one of which this is as much as counts. Else the name itself. */
   #wholeName(directory: Directory, { text, bytes }: Name): string {
-    if (text !== undefined && (bytes.length !== this.#limits.nameBytes || directory.has(text))) return text;
+    if (bytes.length !== this.#limits.nameBytes) return text ?? '';
+    const isThere = (name: string | undefined): name is string =>
+      name !== undefined && directory.store.keyOf(directory.pathOf(name)) !== undefined;
+    if (isThere(text)) return text;
+    const longer = directory.nameCutTo(bytes);
+    if (isThere(longer)) return longer;
+    // The host may have others by now.
+    directory.refresh();
     return directory.nameCutTo(bytes) ?? text ?? '';
   }
 
@@ -303,6 +330,12 @@ export class FileTree {
     return undefined;
   }
 
+  #unlinkLink(directory: Directory, name: string, { key, sizeBytes }: SymbolicLink): FileProblem | undefined {
+    const problem = this.#unlinkHosts(directory, name);
+    if (problem === undefined) this.inodes.budgetOf(directory.store).end(key, blocksOf(sizeBytes));
+    return problem;
+  }
+
   #unlinkHosts(directory: Directory, name: string): FileProblem | undefined {
     const problem = directory.store.unlink(directory.pathOf(name));
     if (problem === undefined) directory.remove(name);
@@ -323,7 +356,7 @@ export class FileTree {
     this.#stores.push(store);
     const budget = this.inodes.budgetOf(store);
     if (budget.isLimited && !store.isReadOnly) {
-      for (const sizeBytes of store.contents(this.entryBytes)) budget.add(1, blocksOf(sizeBytes));
+      for (const { key, sizeBytes } of store.contents(this.entryBytes)) budget.see(key, blocksOf(sizeBytes));
     }
     return this.inodes.storeRoot(store, parent);
   }
@@ -344,6 +377,8 @@ export class FileTree {
 
 interface SymbolicLink {
   readonly leadsTo: string;
+  readonly key: string;
+  readonly sizeBytes: number;
 }
 
 const isDots = ({ text }: Name): boolean => text === '.' || text === '..';

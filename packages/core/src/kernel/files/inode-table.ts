@@ -2,12 +2,13 @@
  * The inodes that a machine knows: one object for each file, however many paths lead to it.
  *
  *      known     found once, and can be found again
- *      held      in use: open, a working directory, or with changes that its host would not take; only so many at a time
+ *      held      in use: open, or a working directory
+ *      unsaved   files that nobody holds, with changes that their host would not take: they are tried again
  *      idle      files that nobody holds and whose pages are still there, the last used at the end
  *
  * What has lost its last name is known no more, and gone for good when nobody holds it.
  */
-import { hex } from '../../frame/index.js';
+import { InvalidArgument } from '../../frame/index.js';
 import type { MemoryObjects } from '../../vmo/index.js';
 import { entryBytes, type KernelLimits } from '../limits.js';
 import type { Device } from './device.js';
@@ -22,6 +23,8 @@ export type AnyInode = Directory | RegularFile | Device;
 
 /** Files that nobody holds whose objects, and the host's descriptors, are kept. */
 const MOST_IDLE = 32;
+/** Sentences on what went wrong where nobody could be told. */
+const MOST_PROBLEMS = 100;
 /** Inodes that are known; beyond, those are forgotten that nothing depends on. */
 const MOST_KNOWN = 4096;
 
@@ -30,21 +33,27 @@ export class InodeTable {
   readonly #limits: KernelLimits;
   readonly #budgets = new Map<Store, DiskBudget>();
   readonly #known = new Map<string, Directory | RegularFile>();
-  readonly #keys = new Map<Inode, string>();
   readonly #held = new Set<Inode>();
+  readonly #unsaved = new Set<RegularFile>();
   readonly #idle = new Set<RegularFile>();
   readonly #numbers = new Set<number>();
   /** No number below it is free. */
   #lowestNumber = 1;
+  /** Sentences on descriptors that a host would not close. */
+  #problems: string[] = [];
 
   constructor(objects: MemoryObjects, limits: KernelLimits) {
     this.#objects = objects;
     this.#limits = limits;
+    // Changed pages that are given to their host are clean, and can be evicted.
+    objects.addCleaner(() => void this.sync());
   }
 
-  /** Whether no more inodes can be held. */
-  get isFull(): boolean {
-    return this.#held.size >= this.#limits.inodesInMemory;
+  /** Whether one inode more can be held. What is unsaved counts, for as long as its host does not take it. */
+  hasRoom(): boolean {
+    const most = this.#limits.inodesInMemory;
+    if (this.#held.size + this.#unsaved.size >= most && this.#unsaved.size > 0) this.sync();
+    return this.#held.size + this.#unsaved.size < most;
   }
 
   /** What a store's files may take. */
@@ -58,9 +67,12 @@ export class InodeTable {
   inodeOf(directory: Directory, name: string, stats: HostStats): Directory | RegularFile {
     const { store } = directory;
     const isDirectory = stats.isDirectory();
-    const key = keyOf(store, stats);
+    const key = store.keyIn(stats);
     const known = this.#known.get(key);
     if (known?.kind === 'directory' && isDirectory) {
+      if (known.parent === directory && known.name === name) return known;
+      // A host that shows a directory within itself has it where it was found first.
+      if (known.contains(directory)) return known;
       known.parent = directory;
       known.name = name;
       return known;
@@ -73,15 +85,18 @@ export class InodeTable {
     const inode = isDirectory
       ? this.#newDirectory(directory, name, stats)
       : this.#newFile(directory, name, stats);
-    this.#remember(key, inode);
+    this.#remember(inode);
+    this.budgetOf(store).see(key, this.#blocksOf(inode));
     return inode;
   }
 
   /** The inode of a store's own directory. @param parent where it is mounted; undefined for the root. */
   storeRoot(store: Store, parent: Directory | undefined): Directory {
-    const directory = new Directory(store, this.newNumber(), parent, '');
     const stats = store.stats('');
-    if (typeof stats !== 'string') directory.links = directoryLinks(stats);
+    if (typeof stats === 'string') throw new InvalidArgument(`${store.describe('')} is gone`);
+    const directory = new Directory(store, this.newNumber(), store.keyIn(stats), parent, '');
+    directory.links = directoryLinks(stats);
+    this.#remember(directory);
     return directory;
   }
 
@@ -93,7 +108,8 @@ export class InodeTable {
       this.#freeNumber(file);
       return problem;
     }
-    this.#remember(keyOf(directory.store, host.stats), file);
+    this.#remember(file);
+    this.budgetOf(directory.store).note(file.key!);
     file.holders = 1;
     this.#held.add(file);
     return file;
@@ -102,11 +118,15 @@ export class InodeTable {
   /** Keeps an inode in use, and a file open. It must be let go as often. */
   hold(inode: AnyInode): FileProblem | undefined {
     if (!this.#held.has(inode)) {
-      if (this.isFull) return 'ENFILE';
-      const problem = inode.kind === 'file' ? inode.open() : undefined;
-      if (problem !== undefined) return problem;
+      const isUnsaved = inode.kind === 'file' && this.#unsaved.has(inode);
+      if (!isUnsaved && !this.hasRoom()) return 'ENFILE';
+      if (inode.kind === 'file') {
+        const problem = inode.open();
+        if (problem !== undefined) return problem;
+        this.#unsaved.delete(inode);
+        this.#idle.delete(inode);
+      }
       this.#held.add(inode);
-      if (inode.kind === 'file') this.#idle.delete(inode);
     }
     inode.holders++;
     return undefined;
@@ -114,41 +134,44 @@ export class InodeTable {
 
   /**
    * Lets an inode go. The last one to do so of a file writes back what is changed.
-   * @returns what has kept the host from taking it: it stays held, and is tried again.
+   * @returns what has kept the host from taking it: it is kept, and tried again.
    */
   release(inode: AnyInode): FileProblem | undefined {
     inode.holders--;
     if (inode.holders > 0) return undefined;
-    if (inode.links > 0 && inode.kind === 'file') {
+    this.#held.delete(inode);
+    if (inode.links === 0) {
+      this.#end(inode);
+    } else if (inode.kind === 'file') {
       const problem = inode.sync();
-      if (problem !== undefined) return problem;
+      if (problem !== undefined) {
+        this.#unsaved.add(inode);
+        return problem;
+      }
       this.#keepIdle(inode);
     }
-    this.#held.delete(inode);
-    if (inode.links === 0) this.#end(inode);
     return undefined;
   }
 
   /** Nobody finds it any more. */
   afterLastName(inode: AnyInode): void {
-    const key = this.#keys.get(inode);
-    this.#keys.delete(inode);
     // A host may have given the number to another file meanwhile.
-    if (key !== undefined && this.#known.get(key) === inode) this.#known.delete(key);
+    if (inode.key !== undefined && this.#known.get(inode.key) === inode) this.#known.delete(inode.key);
     if (inode.kind === 'directory') inode.isRemoved = true;
-    if (inode.holders > 0) return;
-    this.#held.delete(inode);
-    this.#end(inode);
+    if (inode.holders === 0) this.#end(inode);
   }
 
   /** Gives the hosts what is changed. @returns a sentence for each file that could not be: it is changed still. */
   sync(): string[] {
     const problems: string[] = [];
-    for (const inode of this.#held) {
+    for (const inode of [...this.#held, ...this.#unsaved]) {
       if (!(inode instanceof RegularFile) || inode.links === 0) continue;
       const problem = inode.sync();
-      if (problem === undefined) continue;
-      problems.push(`${inode.store.describe(inode.path)} could not be written back: ${problem}`);
+      if (problem !== undefined) {
+        problems.push(`${inode.store.describe(inode.path)} could not be written back: ${problem}`);
+      } else if (this.#unsaved.delete(inode)) {
+        this.#keepIdle(inode);
+      }
     }
     return problems;
   }
@@ -156,9 +179,14 @@ export class InodeTable {
   /** Lets go of all pages, and of the hosts' files: nobody holds any. @returns as `sync`: that is lost then. */
   close(): string[] {
     const problems = this.sync();
-    for (const inode of [...this.#held, ...this.#idle]) if (inode instanceof RegularFile) inode.close();
+    for (const inode of [...this.#held, ...this.#unsaved, ...this.#idle]) {
+      if (inode instanceof RegularFile) inode.close();
+    }
     this.#held.clear();
+    this.#unsaved.clear();
     this.#idle.clear();
+    problems.push(...this.#problems);
+    this.#problems = [];
     return problems;
   }
 
@@ -174,8 +202,12 @@ export class InodeTable {
     const problems: string[] = [];
     for (const inode of new Set<Inode>([...this.#held, ...holders.keys()])) {
       const found = holders.get(inode as AnyInode) ?? 0;
-      if (found === inode.holders && (found === 0 || this.#held.has(inode))) continue;
+      if (found === inode.holders && this.#held.has(inode)) continue;
       problems.push(`inode ${inode.number} counts ${inode.holders} holders, ${found} were found`);
+    }
+    for (const file of this.#unsaved) {
+      if (file.holders === 0 && file.isChanged) continue;
+      problems.push(`${file.path} is unsaved, and held or not changed`);
     }
     for (const file of this.#idle) {
       if (file.holders === 0 && file.isOpen && !file.isChanged) continue;
@@ -185,7 +217,8 @@ export class InodeTable {
   }
 
   #newDirectory(parent: Directory, name: string, stats: HostStats): Directory {
-    const directory = new Directory(parent.store, this.newNumber(), parent, name);
+    const { store } = parent;
+    const directory = new Directory(store, this.newNumber(), store.keyIn(stats), parent, name);
     directory.links = directoryLinks(stats);
     return directory;
   }
@@ -197,47 +230,49 @@ export class InodeTable {
       budget: this.budgetOf(store),
       fileBytes: this.#limits.fileBytes,
       relieve: () => void this.sync(),
+      report: (problem: string) =>
+        void (this.#problems.length < MOST_PROBLEMS && this.#problems.push(problem)),
     };
     return new RegularFile(store, this.newNumber(), directory.pathOf(name), home, stats);
   }
 
-  #remember(key: string, inode: Directory | RegularFile): void {
-    const replaced = this.#known.get(key);
-    if (replaced !== undefined) this.#keys.delete(replaced);
-    this.#known.set(key, inode);
-    this.#keys.set(inode, key);
-    if (this.#known.size > MOST_KNOWN) this.#forgetHalf(inode);
+  #remember(inode: Directory | RegularFile): void {
+    this.#known.set(inode.key!, inode);
+    // What is limited is few, and its directories' holes count.
+    if (this.#known.size > MOST_KNOWN && !this.budgetOf(inode.store).isLimited) this.#forgetHalf(inode);
   }
 
   #forgetHalf(newest: Inode): void {
-    const needed = new Set<Inode>([newest, ...this.#held]);
+    const needed = new Set<Inode>([newest, ...this.#held, ...this.#unsaved]);
     for (const inode of this.#known.values()) if (inode.kind === 'directory') needed.add(inode.parent);
     for (const [key, inode] of this.#known) {
       if (this.#known.size <= MOST_KNOWN / 2) break;
-      if (needed.has(inode)) continue;
-      if (inode.kind === 'directory' && inode.overlay.size > 0) continue;
+      if (needed.has(inode) || this.budgetOf(inode.store).isLimited) continue;
+      if (inode.kind === 'directory' && (inode.isStoreRoot || inode.overlay.size > 0)) continue;
       if (inode.kind === 'file') {
         inode.close();
         this.#idle.delete(inode);
       }
       this.#known.delete(key);
-      this.#keys.delete(inode);
       this.#freeNumber(inode);
     }
   }
 
   /** It is gone for good, with what it took of its disk. */
   #end(inode: AnyInode): void {
-    let blocks = 0;
     if (inode.kind === 'file') {
-      blocks = blocksOf(inode.sizeBytes);
       inode.close();
+      this.#unsaved.delete(inode);
       this.#idle.delete(inode);
-    } else if (inode.kind === 'directory') {
-      blocks = blocksOf(inode.slotCount * entryBytes(this.#limits));
     }
-    this.budgetOf(inode.store).add(-1, -blocks);
+    this.budgetOf(inode.store).end(inode.key, this.#blocksOf(inode));
     this.#freeNumber(inode);
+  }
+
+  /** What it takes of its store's budget. */
+  #blocksOf(inode: AnyInode): number {
+    if (inode.kind === 'device') return 0;
+    return inode.kind === 'file' ? inode.chargedBlocks : blocksOf(inode.slotCount * entryBytes(this.#limits));
   }
 
   #freeNumber({ number }: Inode): void {
@@ -258,5 +293,3 @@ export class InodeTable {
 
 /** A host counts '.' and the name, xv6 the name alone; both count the directories within. Some hosts count nothing. */
 const directoryLinks = ({ nlink }: HostStats): number => Math.max(1, Number(nlink) - 1);
-
-const keyOf = (store: Store, { dev, ino }: HostStats): string => `${store.device} ${hex(dev)} ${hex(ino)}`;

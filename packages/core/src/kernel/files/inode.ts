@@ -12,13 +12,16 @@ export abstract class Inode {
   readonly store: Store;
   /** As `struct stat` and `struct dirent` have it: from 1 up. The root's is 1. */
   readonly number: number;
+  /** What the host knows it by; undefined for what is not the host's. */
+  readonly key: string | undefined;
   /** Names that it has. */
   links = 1;
   /** How often it is held. */
   holders = 0;
 
-  constructor(store: Store, number: number) {
+  constructor(store: Store, number: number, key?: string) {
     this.store = store;
     this.number = number;
+    this.key = key;
   }
 }

@@ -188,7 +188,7 @@ export class MemoryFiles implements HostFileSystem {
   rmdirSync(path: string): void {
     const call = { syscall: 'rmdir', path };
     const place = findPlace(this.#root, path, 'entry', call);
-    if (!place.isName) refuse(NO_FOLDER_TO_REMOVE[place.name]!, call);
+    if (!place.isName) refuse(WHY_NOT_REMOVED[place.name]!, call);
     const { inode } = place;
     if (inode === undefined) refuse('ENOENT', call);
     if (inode.kind !== 'directory') refuse('ENOTDIR', call);
@@ -320,7 +320,7 @@ export class MemoryFiles implements HostFileSystem {
 }
 
 /** Why what is no name cannot be removed, as Linux says it. */
-const NO_FOLDER_TO_REMOVE: Readonly<Record<string, MemoryFilesErrorCode>> = {
+const WHY_NOT_REMOVED: Readonly<Record<string, MemoryFilesErrorCode>> = {
   '.': 'EINVAL',
   '..': 'ENOTEMPTY',
   '/': 'EBUSY',

@@ -25,12 +25,15 @@ export const namesIn = (path: Uint8Array, nameBytes: number): Name[] => {
 
 export const isAbsolute = (path: Uint8Array): boolean => path[0] === SLASH;
 
-/** The parts of where a symbolic link leads, which are the host's names and are not cut. */
+/** The parts of where a symbolic link leads: the host's own names, which are not cut, and are no cut ones. */
 export const namesOfTarget = (target: string): Name[] =>
   target
     .split('/')
     .filter((part) => part !== '')
-    .map((text) => ({ bytes: ENCODER.encode(text), text }));
+    .map(wholeName);
+
+/** A name as the host has it. */
+export const wholeName = (text: string): Name => ({ bytes: new Uint8Array(), text });
 
 /** A name's bytes as a directory that is read has them: cut. */
 export const cutName = (text: string, nameBytes: number): Uint8Array =>

@@ -17,8 +17,8 @@ export const O_RDWR = 0x002;
 export const O_CREATE = 0x200;
 export const O_TRUNC = 0x400;
 
-/** Bytes that are moved before others have their turn. */
-const MOST_AT_ONCE = 65_536;
+/** Bytes that are moved before others have their turn: with xv6's limits, all of a file. */
+const MOST_AT_ONCE = 2 ** 20;
 /** And entries of a directory, each of which the host is asked about. */
 const MOST_ENTRIES_AT_ONCE = 256;
 /** `struct dirent` has 16 bits for a number: larger ones show as this. */
@@ -77,7 +77,10 @@ const prepare = (inode: AnyInode, { writable }: OpenMode, flags: number): FilePr
       return inode.major >= 0 && inode.major < MOST_MAJORS ? undefined : 'EINVAL';
     case 'file': {
       const truncates = (flags & O_TRUNC) !== 0;
-      if ((writable || truncates) && !inode.isWritable) return 'EACCES';
+      if (!writable && !truncates) return undefined;
+      const problem = inode.reopen();
+      if (problem !== undefined) return problem;
+      if (!inode.isWritable) return 'EACCES';
       return truncates ? inode.truncate() : undefined;
     }
   }
@@ -167,6 +170,7 @@ class OpenDirectory extends OpenInode<Directory> {
     const { entryBytes } = this.files;
     const left = Math.min(count - done, this.inode.slotCount * entryBytes - this.offset);
     if (left <= 0) return done;
+    if (!this.inode.isRemoved && !this.inode.isInPlace) return -1;
     const first = Math.floor(this.offset / entryBytes);
     const end = Math.min(Math.ceil((this.offset + left) / entryBytes), first + MOST_ENTRIES_AT_ONCE);
     const start = this.offset - first * entryBytes;

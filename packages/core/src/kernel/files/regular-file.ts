@@ -10,10 +10,10 @@
  * A program that runs has its file's object mapped, and must not see what is written to the file later: the first write
  * after that gives the file another object, and leaves the one that it had to those who run it.
  */
-import { HolsteinError, OutOfMemory } from '../../frame/index.js';
+import { OutOfMemory } from '../../frame/index.js';
 import { filePager, type MemoryObjects, type Vmo } from '../../vmo/index.js';
 import { blocksOf, type DiskBudget } from './disk-budget.js';
-import type { HostStats } from './host-file-system.js';
+import type { HostFileSystem, HostStats } from './host-file-system.js';
 import { Inode } from './inode.js';
 import { type FileProblem, type HostFile, problemOf, type Store } from './store.js';
 
@@ -31,6 +31,8 @@ export interface FileHome {
   readonly fileBytes: number;
   /** Writes back what can be: frames are short. */
   readonly relieve: () => void;
+  /** Hears what went wrong where nobody else can be told. */
+  readonly report: (problem: string) => void;
 }
 
 /** What is read at a time only to have it in memory. */
@@ -44,13 +46,22 @@ export class RegularFile extends Inode {
   #open: OpenContent | undefined;
   /** The size when it was last looked at, for as long as it is not open. */
   #sizeBytes: number;
+  /** Blocks that it takes of its store's budget. */
+  #chargedBlocks: number;
+  /** Whether its object is in the middle of something. */
+  #isBusy = false;
 
   constructor(store: Store, number: number, path: string, home: FileHome, stats: HostStats) {
-    super(store, number);
+    super(store, number, store.keyIn(stats));
     this.path = path;
     this.#home = home;
     this.links = Number(stats.nlink);
     this.#sizeBytes = Number(stats.size);
+    this.#chargedBlocks = blocksOf(this.#sizeBytes);
+  }
+
+  get chargedBlocks(): number {
+    return this.#chargedBlocks;
   }
 
   get sizeBytes(): number {
@@ -75,12 +86,11 @@ export class RegularFile extends Inode {
   look(path: string, stats: HostStats): void {
     this.path = path;
     this.links = Number(stats.nlink);
-    if (this.#open === undefined) {
-      this.#sizeBytes = Number(stats.size);
-    } else if (this.holders === 0 && !this.#open.isChanged && !this.#open.isAsSeen(stats)) {
-      this.close();
-      this.#sizeBytes = Number(stats.size);
-    }
+    const open = this.#open;
+    if (open !== undefined && (this.holders > 0 || open.isChanged || open.isAsSeen(stats))) return;
+    this.close();
+    this.#sizeBytes = Number(stats.size);
+    this.#charge(this.#sizeBytes);
   }
 
   /** Opens it, unless it is. @param created the host's file, where it has just been made. */
@@ -88,7 +98,7 @@ export class RegularFile extends Inode {
     if (this.#open !== undefined) return undefined;
     const file = created ?? this.store.open(this.path);
     if (typeof file === 'string') return file;
-    const handle = new HostHandle(this.store, file);
+    const handle = new HostHandle(this.store, file, this.#home.report);
     const object = this.#makeObject(handle, Number(file.stats.size));
     if (typeof object === 'string') return object;
     this.#open = new OpenContent(handle, object);
@@ -102,7 +112,7 @@ export class RegularFile extends Inode {
 
   /** Whether it may have so many bytes. */
   hasRoomFor(sizeBytes: number): boolean {
-    const more = blocksOf(sizeBytes) - blocksOf(this.sizeBytes);
+    const more = blocksOf(sizeBytes) - this.#chargedBlocks;
     return sizeBytes <= this.#home.fileBytes && (more <= 0 || this.#home.budget.hasRoomFor(more));
   }
 
@@ -114,11 +124,9 @@ export class RegularFile extends Inode {
     if (end > this.#home.fileBytes) return 'EFBIG';
     const problem = this.#beforeChange();
     if (problem !== undefined) return problem;
-    const more = blocksOf(Math.max(end, size)) - blocksOf(size);
-    const full = this.#home.budget.take(0, more);
-    if (full !== undefined) return full;
+    if (!this.hasRoomFor(end)) return 'ENOSPC';
     const failed = this.#withRoom(() => this.#writeBytes(offset, bytes));
-    if (failed !== undefined) this.#home.budget.take(0, -more);
+    this.#charge(this.sizeBytes);
     return failed;
   }
 
@@ -128,12 +136,17 @@ export class RegularFile extends Inode {
     if (size <= sizeBytes) return undefined;
     const problem =
       this.#beforeChange() ?? this.#withRoom(() => void this.#open!.object.resizeSync(sizeBytes));
-    if (problem === undefined) this.#home.budget.take(0, blocksOf(sizeBytes) - blocksOf(size));
+    this.#charge(this.sizeBytes);
     return problem;
   }
 
-  /** The object, for a process to run it. What is written to the file later, it does not see. The file must be open. */
-  program(): ProgramObject {
+  /**
+   * The object, for a process to run it. What is written to the file later, it does not see. What is changed is written back
+   * before. The file must be open.
+   */
+  program(): ProgramObject | FileProblem {
+    const problem = this.sync();
+    if (problem !== undefined) return problem;
     this.#open!.isRun = true;
     return this.#open!.object;
   }
@@ -151,9 +164,20 @@ export class RegularFile extends Inode {
   /** Gives the host what is changed. What fails is changed still. */
   sync(): FileProblem | undefined {
     const open = this.#open;
-    if (open === undefined || !open.isChanged) return undefined;
+    if (open === undefined || !open.isChanged || this.#isBusy) return undefined;
     const problem = attempt(() => open.object.syncSync());
     if (problem === undefined) open.noteSaved();
+    return problem;
+  }
+
+  /** Opens it anew, so that it can be written if it now may be. The file must be open, and held once. */
+  reopen(): FileProblem | undefined {
+    if (this.isWritable || this.holders > 1) return undefined;
+    const before = this.#open!;
+    this.#open = undefined;
+    const problem = this.open();
+    if (problem !== undefined) this.#open = before;
+    else before.object.close();
     return problem;
   }
 
@@ -161,9 +185,18 @@ export class RegularFile extends Inode {
   close(): void {
     const open = this.#open;
     if (open === undefined) return;
-    this.#sizeBytes = open.object.size;
+    // What the host has not got is lost.
+    this.#sizeBytes = open.isChanged ? (open.hostSize ?? open.object.size) : open.object.size;
+    this.#charge(this.#sizeBytes);
     this.#open = undefined;
     open.object.close({ unwritten: 'discard' });
+  }
+
+  /** Takes of the budget what so many bytes want, or gives back. */
+  #charge(sizeBytes: number): void {
+    const blocks = blocksOf(sizeBytes);
+    this.#home.budget.add(0, blocks - this.#chargedBlocks);
+    this.#chargedBlocks = blocks;
   }
 
   #writeBytes(offset: number, bytes: Uint8Array): void {
@@ -217,10 +250,20 @@ export class RegularFile extends Inode {
 
   /** Tries once more where frames are short and writing back gives some. */
   #withRoom(work: () => void): FileProblem | undefined {
-    const problem = attempt(work);
+    const problem = this.#attempt(work);
     if (problem !== 'ENOMEM') return problem;
     this.#home.relieve();
-    return attempt(work);
+    return this.#attempt(work);
+  }
+
+  /** Frames that are wanted for it may have other files written back, and not this one. */
+  #attempt(work: () => void): FileProblem | undefined {
+    this.#isBusy = true;
+    try {
+      return attempt(work);
+    } finally {
+      this.#isBusy = false;
+    }
   }
 }
 
@@ -228,34 +271,40 @@ export class RegularFile extends Inode {
 class HostHandle {
   readonly file: HostFile;
   readonly #store: Store;
+  readonly #report: (problem: string) => void;
   #pagers = 0;
 
-  constructor(store: Store, file: HostFile) {
+  constructor(store: Store, file: HostFile, report: (problem: string) => void) {
     this.#store = store;
     this.file = file;
+    this.#report = report;
   }
 
   /** Another pager over it, which takes it to have so many bytes. */
   pager(size: number, path: string): ReturnType<typeof filePager> {
-    const { fileSystem } = this.#store;
     const { fd, writable } = this.file;
     this.#pagers++;
     const opened = {
       openSync: () => fd,
       fstatSync: () => ({ size, isFile: () => true }),
-      readSync: fileSystem.readSync.bind(fileSystem),
-      writeSync: fileSystem.writeSync.bind(fileSystem),
-      ftruncateSync: fileSystem.ftruncateSync.bind(fileSystem),
+      readSync: (...args: Parameters<HostFileSystem['readSync']>) => this.#store.calling.readSync(...args),
+      writeSync: (...args: Parameters<HostFileSystem['writeSync']>) => this.#store.calling.writeSync(...args),
+      ftruncateSync: (file: number, sizeBytes: number) => this.#store.calling.ftruncateSync(file, sizeBytes),
       closeSync: () => {
         this.#pagers--;
-        if (this.#pagers === 0) fileSystem.closeSync(fd);
+        const problem = this.#pagers > 0 ? undefined : attempt(() => this.#store.calling.closeSync(fd));
+        if (problem !== undefined)
+          this.#report(`${this.#store.describe(path)} could not be closed: ${problem}`);
       },
     };
     return filePager(opened, path, { mode: writable ? 'r+' : 'r' });
   }
 
-  stats(): HostStats {
-    return this.#store.fileSystem.fstatSync(this.file.fd, { bigint: true });
+  /** Undefined where the host does not say. */
+  stats(): HostStats | undefined {
+    let stats: HostStats | undefined;
+    attempt(() => void (stats = this.#store.calling.fstatSync(this.file.fd, { bigint: true })));
+    return stats;
   }
 }
 
@@ -266,7 +315,8 @@ class OpenContent {
   isChanged = false;
   /** Whether a process has been given the object to run. */
   isRun = false;
-  #seen: HostStats;
+  /** What the host last said of it; undefined where it did not. */
+  #seen: HostStats | undefined;
 
   constructor(handle: HostHandle, object: FileObject) {
     this.handle = handle;
@@ -281,7 +331,12 @@ class OpenContent {
 
   /** Whether the host's file is as it was when this was opened, or last saved. */
   isAsSeen({ size, mtimeNs }: HostStats): boolean {
-    return size === this.#seen.size && mtimeNs === this.#seen.mtimeNs;
+    return size === this.#seen?.size && mtimeNs === this.#seen.mtimeNs;
+  }
+
+  /** Bytes that the host has, as far as it has said. */
+  get hostSize(): number | undefined {
+    return this.#seen === undefined ? undefined : Number(this.#seen.size);
   }
 }
 
@@ -291,7 +346,6 @@ const attempt = (work: () => void): FileProblem | undefined => {
     return undefined;
   } catch (error) {
     if (error instanceof OutOfMemory) return 'ENOMEM';
-    if (error instanceof HolsteinError) return problemOf(error);
-    throw error;
+    return problemOf(error);
   }
 };

@@ -5,8 +5,9 @@
  * name is never '..', holds no separator, and nothing is opened through a symbolic link. What the host throws becomes a
  * `FileProblem`.
  */
-import { HolsteinError, InvalidArgument, type ErrorCode } from '../../frame/index.js';
+import { type ErrorCode, hex, HolsteinError, InvalidArgument } from '../../frame/index.js';
 import type { HostFileSystem, HostStats } from './host-file-system.js';
+import { PagerError } from '../../vmo/index.js';
 import { isPossible } from './names.js';
 
 /** Where a machine's files are. */
@@ -68,7 +69,7 @@ export interface HostFile {
 }
 
 export class Store {
-  readonly fileSystem: HostFileSystem;
+  readonly #fileSystem: HostFileSystem;
   readonly isReadOnly: boolean;
   /** As `struct stat` has it: 1 for the root's store. */
   readonly device: number;
@@ -80,7 +81,7 @@ export class Store {
 
   /** @throws InvalidArgument where the directory is none. */
   constructor({ fileSystem, directory = '/', access = 'read-write' }: StoreOptions, device: number) {
-    this.fileSystem = fileSystem;
+    this.#fileSystem = fileSystem;
     this.isReadOnly = access === 'read-only';
     this.device = device;
     this.#separators = fileSystem.constants.O_NOFOLLOW === undefined ? /[/\\:\0]/ : /[/\0]/;
@@ -96,72 +97,111 @@ export class Store {
     return isPossible(name) && !this.#separators.test(name);
   }
 
+  /** The host's file system, for a call of it that is counted. */
+  get calling(): HostFileSystem {
+    this.hostCalls++;
+    return this.#fileSystem;
+  }
+
   /** What a path is, a symbolic link itself included. Paths begin with '/' or are empty: the store's directory. */
   stats(path: string): HostStats | FileProblem {
-    return this.#try(() => this.fileSystem.lstatSync(this.#hostPath(path), BIGINT));
+    return this.#try(() => this.calling.lstatSync(this.#hostPath(path), BIGINT));
+  }
+
+  /** What the host knows a file or directory by, whatever its path; undefined where there is nothing. */
+  keyOf(path: string): string | undefined {
+    const stats = this.stats(path);
+    return typeof stats === 'string' ? undefined : this.keyIn(stats);
+  }
+
+  keyIn({ dev, ino }: HostStats): string {
+    return `${this.device} ${hex(dev)} ${hex(ino)}`;
   }
 
   /** Where a symbolic link leads. */
   linkTarget(path: string): string | { readonly problem: FileProblem } {
-    const target = this.#try(() => ({ target: this.fileSystem.readlinkSync(this.#hostPath(path)) }));
+    const target = this.#try(() => ({ target: this.calling.readlinkSync(this.#hostPath(path)) }));
     return typeof target === 'string' ? { problem: target } : target.target;
   }
 
   names(path: string): string[] | FileProblem {
-    return this.#try(() => this.fileSystem.readdirSync(this.#hostPath(path)));
+    return this.#try(() => this.calling.readdirSync(this.#hostPath(path)));
   }
 
-  /** The sizes of all files and directories, a directory's being that of so many bytes for each of its names. */
-  *contents(entryBytes: number): Iterable<number> {
-    const counted = new Set<string>();
+  /** All files and directories, and their sizes: a directory's is that of so many bytes for each of its names. */
+  *contents(entryBytes: number): Iterable<{ readonly key: string; readonly sizeBytes: number }> {
+    const seen = new Set<string>();
     const paths = [''];
     for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
       const stats = this.stats(path);
-      if (typeof stats === 'string' || counted.has(`${stats.dev} ${stats.ino}`)) continue;
-      counted.add(`${stats.dev} ${stats.ino}`);
+      if (typeof stats === 'string') continue;
+      const key = this.keyIn(stats);
+      if (seen.has(key)) continue;
+      seen.add(key);
       const names = stats.isDirectory() ? this.names(path) : undefined;
       if (!Array.isArray(names)) {
-        yield Number(stats.size);
+        yield { key, sizeBytes: Number(stats.size) };
         continue;
       }
-      yield (names.length + 2) * entryBytes;
+      yield { key, sizeBytes: (names.length + 2) * entryBytes };
       for (const name of names) paths.push(`${path}/${name}`);
     }
   }
 
   /** Opens a regular file: for writing too, where that is possible. */
   open(path: string): HostFile | FileProblem {
-    const { O_RDONLY, O_RDWR } = this.fileSystem.constants;
+    const { O_RDONLY, O_RDWR } = this.#fileSystem.constants;
     if (!this.isReadOnly) {
       const opened = this.#open(path, O_RDWR, true);
       // What may be read alone is still a file.
-      if (opened !== 'EACCES' && opened !== 'EROFS') return opened;
+      if (opened !== 'EACCES' && opened !== 'EROFS') return unlessOpened(opened);
     }
-    return this.#open(path, O_RDONLY, false);
+    return unlessOpened(this.#open(path, O_RDONLY, false));
   }
 
   /** Makes a regular file that is not there yet, and opens it. */
   create(path: string): HostFile | FileProblem {
-    const { O_RDWR, O_CREAT, O_EXCL } = this.fileSystem.constants;
-    return this.#change(() => this.#open(path, O_RDWR | O_CREAT | O_EXCL, true));
+    const { O_RDWR, O_CREAT, O_EXCL } = this.#fileSystem.constants;
+    return this.#change(() => {
+      const made = this.#open(path, O_RDWR | O_CREAT | O_EXCL, true);
+      if (typeof made !== 'object' || 'fd' in made) return made;
+      this.unlink(path);
+      return made.opened;
+    });
   }
 
   makeDirectory(path: string): FileProblem | undefined {
-    return this.#change(() => this.#do(() => void this.fileSystem.mkdirSync(this.#hostPath(path))));
+    return this.#change(() => this.#do(() => void this.calling.mkdirSync(this.#hostPath(path))));
   }
 
   removeDirectory(path: string): FileProblem | undefined {
-    return this.#change(() => this.#do(() => this.fileSystem.rmdirSync(this.#hostPath(path))));
+    return this.#change(() => this.#do(() => this.calling.rmdirSync(this.#hostPath(path))));
   }
 
   unlink(path: string): FileProblem | undefined {
-    return this.#change(() => this.#do(() => this.fileSystem.unlinkSync(this.#hostPath(path))));
+    return this.#change(() => this.#do(() => this.calling.unlinkSync(this.#hostPath(path))));
   }
 
   link(existing: string, path: string): FileProblem | undefined {
     return this.#change(() =>
-      this.#do(() => this.fileSystem.linkSync(this.#hostPath(existing), this.#hostPath(path))),
+      this.#do(() => this.calling.linkSync(this.#hostPath(existing), this.#hostPath(path))),
     );
+  }
+
+  /** Gives a file that is open for writing these bytes, and no others. */
+  fill({ fd }: HostFile, bytes: Uint8Array): FileProblem | undefined {
+    return this.#do(() => {
+      this.calling.ftruncateSync(fd, 0);
+      for (let done = 0; done < bytes.length;) {
+        const count = this.calling.writeSync(fd, bytes, done, bytes.length - done, done);
+        if (count <= 0) throw new HolsteinError('EIO', 'the host takes no bytes');
+        done += count;
+      }
+    });
+  }
+
+  closeFile({ fd }: HostFile): FileProblem | undefined {
+    return this.#do(() => this.calling.closeSync(fd));
   }
 
   /** As messages name a path. */
@@ -169,16 +209,17 @@ export class Store {
     return this.#hostPath(path);
   }
 
-  #open(path: string, flags: number, writable: boolean): HostFile | FileProblem {
-    const { constants } = this.fileSystem;
+  /** @returns in an object what was wrong with a file that could be opened. */
+  #open(path: string, flags: number, writable: boolean): HostFile | FileProblem | Opened {
+    const { constants } = this.#fileSystem;
     // A pipe of the host that takes a file's place would make the host wait.
     const careful = flags | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-    const fd = this.#try(() => this.fileSystem.openSync(this.#hostPath(path), careful, NEW_FILE_MODE));
+    const fd = this.#try(() => this.calling.openSync(this.#hostPath(path), careful, NEW_FILE_MODE));
     if (typeof fd === 'string') return fd;
-    const stats = this.#try(() => this.fileSystem.fstatSync(fd, BIGINT));
+    const stats = this.#try(() => this.calling.fstatSync(fd, BIGINT));
     if (typeof stats !== 'string' && stats.isFile()) return { fd, writable, stats };
-    this.#do(() => this.fileSystem.closeSync(fd));
-    return typeof stats === 'string' ? stats : 'EACCES';
+    this.#do(() => this.calling.closeSync(fd));
+    return { opened: typeof stats === 'string' ? stats : 'EACCES' };
   }
 
   #hostPath(path: string): string {
@@ -195,7 +236,6 @@ export class Store {
 
   /** Calls the host. What it throws that is no error of its own is a bug, and goes on. */
   #try<T>(call: () => T): T | FileProblem {
-    this.hostCalls++;
     try {
       return call();
     } catch (error) {
@@ -204,12 +244,24 @@ export class Store {
   }
 }
 
+interface Opened {
+  readonly opened: FileProblem;
+}
+
+const unlessOpened = (result: HostFile | FileProblem | Opened): HostFile | FileProblem =>
+  typeof result === 'object' && 'opened' in result ? result.opened : result;
+
 /** @throws the error, where it is no host's. */
 export const problemOf = (error: unknown): FileProblem => {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') throw error;
+  // What a pager says, its host has said first.
+  if (error instanceof PagerError) return hasCode(error.cause) ? problemOf(error.cause) : 'EIO';
+  if (!hasCode(error)) throw error;
   if (error instanceof HolsteinError || PROBLEMS.has(error.code)) {
     return PROBLEMS.has(error.code) || error.code === 'ENOMEM' ? (error.code as FileProblem) : 'EIO';
   }
-  // Node says EPERM where POSIX leaves a choice, as for the unlinking of a directory.
-  return error.code === 'EPERM' ? 'EACCES' : 'EIO';
+  // Node says EPERM where POSIX leaves a choice; ETXTBSY is a program that the host runs.
+  return error.code === 'EPERM' || error.code === 'ETXTBSY' ? 'EACCES' : 'EIO';
 };
+
+const hasCode = (error: unknown): error is Error & { readonly code: string } =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string';
