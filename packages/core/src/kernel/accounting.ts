@@ -33,6 +33,7 @@ export class Accounting {
   #charged = 0;
   #framesBefore = 0;
   #hostCallsBefore = 0;
+  #spent = 0;
 
   /** @param hostCalls how often the host's file systems have been called so far. */
   constructor(hart: Hart, virtualMemory: VirtualMemory, hostCalls: () => number) {
@@ -53,6 +54,12 @@ export class Accounting {
   beginHandling(): void {
     this.#framesBefore = this.#framesMoved();
     this.#hostCallsBefore = this.#hostCalls();
+    this.#spent = 0;
+  }
+
+  /** What is done takes so many instructions more. */
+  spend(instructions: number): void {
+    this.#spent += Math.floor(instructions);
   }
 
   /**
@@ -63,7 +70,9 @@ export class Accounting {
     const { retired, refills } = this.#hart;
     const frames = Math.abs(this.#framesMoved() - this.#framesBefore);
     const calls = this.#hostCalls() - this.#hostCallsBefore;
-    const cost = handling + frames * FRAME_COST + refills * REFILL_COST + calls * HOST_CALL_COST;
+    const cost =
+      handling + frames * FRAME_COST + refills * REFILL_COST + calls * HOST_CALL_COST + this.#spent;
+    this.#spent = 0;
     const run = retired - this.#charged;
     this.#charged = retired;
     this.instructions += run;

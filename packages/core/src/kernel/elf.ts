@@ -100,6 +100,11 @@ export const parseElf = (file: ElfSource | Uint8Array): ElfImage | ElfProblem =>
     if ('problem' in segment) return segment;
     segments.push(segment);
   }
+  const loaded = segments.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+  // Segments may share a page of the file, and no more: what is loaded is bounded by the file.
+  if (loaded > source.sizeBytes + segments.length * PAGE_SIZE) {
+    return problem(`is malformed: its segments have ${loaded} bytes of a file of ${source.sizeBytes}`);
+  }
   return checkImage(segments, readU64(view, 24));
 };
 
@@ -130,7 +135,7 @@ const readSegment = (
   if (address + memoryBytes > IMAGE_END) {
     return problem(`does not fit: ${name} ends at ${hex(address + memoryBytes)}, beyond ${hex(IMAGE_END)}`);
   }
-  if (offset + fileBytes > sizeBytes) {
+  if (fileBytes > 0 && offset + fileBytes > sizeBytes) {
     return problem(
       `is cut short: ${name} ends at byte ${offset + fileBytes} of the file, which has ${sizeBytes}`,
     );

@@ -6,6 +6,7 @@ import type { FileTree } from './files/file-tree.js';
 import type { Directory } from './files/directory.js';
 import type { RegularFile } from './files/regular-file.js';
 import type { FileProblem } from './files/store.js';
+import type { KernelLimits } from './limits.js';
 import { type ImageFailure, loadImage, type ProgramFile, type ProgramImage } from './image.js';
 
 /** Bytes of a program that are brought into memory before others have their turn. */
@@ -22,13 +23,12 @@ export interface ExecRequest {
 export class Loader {
   readonly #virtualMemory: VirtualMemory;
   readonly #files: FileTree;
-  readonly #processBytes: number;
+  readonly #limits: KernelLimits;
 
-  /** @param processBytes of address space that a program may have. */
-  constructor(virtualMemory: VirtualMemory, files: FileTree, processBytes: number) {
+  constructor(virtualMemory: VirtualMemory, files: FileTree, limits: KernelLimits) {
     this.#virtualMemory = virtualMemory;
     this.#files = files;
-    this.#processBytes = processBytes;
+    this.#limits = limits;
   }
 
   /** Makes a program's memory, in several tries where the file is large. @returns why not, where there is none. */
@@ -36,6 +36,11 @@ export class Loader {
     const file = this.#files.find(path, from);
     if (typeof file === 'string') return file;
     if (file.kind !== 'file') return file.kind === 'directory' ? 'EISDIR' : 'EACCES';
+    const { programBytes, processBytes } = this.#limits;
+    if (file.sizeBytes > programBytes) {
+      const problem = `has ${file.sizeBytes} bytes, and programs may have ${programBytes} (limit programBytes)`;
+      return { kind: 'failure', code: 'ENOEXEC', problem };
+    }
     const held = this.#files.inodes.hold(file);
     if (held !== undefined) return held;
     try {
@@ -46,7 +51,7 @@ export class Loader {
       }
       const program = programFile(file, lastName(new TextDecoder().decode(path)));
       if (typeof program === 'string') return program;
-      return loadImage(this.#virtualMemory, program, argv, this.#processBytes);
+      return loadImage(this.#virtualMemory, program, argv, processBytes);
     } finally {
       this.#files.inodes.release(file);
     }

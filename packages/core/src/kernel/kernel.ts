@@ -106,7 +106,7 @@ export class Kernel {
     this.files = options.files;
     this.sbrkKind = options.sbrk ?? 'by-argument';
     this.#accounting = new Accounting(this.hart, this.virtualMemory, () => this.files.hostCalls);
-    this.#loader = new Loader(this.virtualMemory, this.files, this.limits.processBytes);
+    this.#loader = new Loader(this.virtualMemory, this.files, this.limits);
     this.#quantum = positive('quantumInstructions', options.quantumInstructions ?? 100_000, MAX_BUDGET);
     this.#instructionsPerTick = positive(
       'instructionsPerTick',
@@ -253,6 +253,11 @@ export class Kernel {
       if (child.state === 'zombie') this.table.wake(this.#init!);
     }
     this.table.wake(process.parent!);
+  }
+
+  /** Charges the process on the hart for what a call has done, in instructions, besides frames and host calls. */
+  spend(instructions: number): void {
+    this.#accounting.spend(instructions);
   }
 
   /** Drops a reference to an open file. @returns why what was written could not be kept, where it was the last. */

@@ -25,6 +25,8 @@ export interface KernelLimits {
   readonly diskBlocks: number;
   /** Files and directories that are open or working directories. */
   readonly inodesInMemory: number;
+  /** Bytes of a program's file: exec loads them in one go, but for reading them. */
+  readonly programBytes: number;
   /** Bytes of address space that a process may have. */
   readonly processBytes: number;
   /** Bytes that a pipe holds. */
@@ -45,6 +47,7 @@ export const XV6_LIMITS: KernelLimits = {
   // 2000, less those of the boot sector, the log, the inodes and the map of free blocks.
   diskBlocks: 1954,
   inodesInMemory: 50,
+  programBytes: 16 * 2 ** 20,
   processBytes: USER_END,
   pipeBytes: 512,
   consoleBytes: 65_536,

@@ -9,7 +9,7 @@
  */
 import { Inode } from './inode.js';
 import type { Device } from './device.js';
-import { cutName, isSameName } from './names.js';
+import { cutName } from './names.js';
 import type { FileProblem, Store } from './store.js';
 
 const FIRST_SLOT = 2;
@@ -23,7 +23,7 @@ export class Directory extends Inode {
   isRemoved = false;
   /** What is there and not in the store. */
   readonly overlay = new Map<string, Device | Directory>();
-  #slots: (string | undefined)[] | undefined;
+  #names: Names | undefined;
 
   /** @param parent undefined for the root. */
   constructor(store: Store, number: number, key: string, parent: Directory | undefined, name: string) {
@@ -64,16 +64,12 @@ export class Directory extends Inode {
 
   /** Entries that it has, holes included. */
   get slotCount(): number {
-    return FIRST_SLOT + this.#load().length;
+    return FIRST_SLOT + this.#loaded().names.length;
   }
 
   /** @returns undefined for a hole. */
   nameAt(slot: number): string | undefined {
-    return slot < FIRST_SLOT ? ['.', '..'][slot] : this.#load()[slot - FIRST_SLOT];
-  }
-
-  get isEmpty(): boolean {
-    return this.#load().every((name) => name === undefined);
+    return slot < FIRST_SLOT ? ['.', '..'][slot] : this.#loaded().names[slot - FIRST_SLOT];
   }
 
   /** The device of a name, if it is one. */
@@ -83,32 +79,43 @@ export class Directory extends Inode {
   }
 
   has(name: string): boolean {
-    return this.#load().includes(name);
+    return this.#loaded().slots.has(name);
   }
 
   /** How many slots there will be with one name more. */
   get slotCountWithOneMore(): number {
-    return this.slotCount + (this.#load().includes(undefined) ? 0 : 1);
+    const { names, slots } = this.#loaded();
+    return FIRST_SLOT + Math.max(names.length, slots.size + 1);
   }
 
-  /** A name that is cut to these bytes. */
+  /** A name that is cut to these bytes; the first, where there are several. */
   nameCutTo(bytes: Uint8Array): string | undefined {
-    return this.#load().find((name) => name !== undefined && isSameName(cutName(name, bytes.length), bytes));
+    const loaded = this.#loaded();
+    loaded.cut ??= cutNames(loaded.names, bytes.length);
+    return loaded.cut.get(keyOfBytes(bytes));
   }
 
   /** Notes that a name has been made. */
   add(name: string): void {
-    const slots = this.#load();
-    if (slots.includes(name)) return;
-    const hole = slots.indexOf(undefined);
-    slots[hole === -1 ? slots.length : hole] = name;
+    const loaded = this.#loaded();
+    const { names, slots } = loaded;
+    if (slots.has(name)) return;
+    // The lowest hole, or the end.
+    while (loaded.lowestHole < names.length && names[loaded.lowestHole] !== undefined) loaded.lowestHole++;
+    names[loaded.lowestHole] = name;
+    slots.set(name, loaded.lowestHole);
+    loaded.cut = undefined;
   }
 
   /** Notes that a name is gone. */
   remove(name: string): void {
-    const slots = this.#load();
-    const slot = slots.indexOf(name);
-    if (slot !== -1) slots[slot] = undefined;
+    const loaded = this.#loaded();
+    const slot = loaded.slots.get(name);
+    if (slot === undefined) return;
+    loaded.names[slot] = undefined;
+    loaded.slots.delete(name);
+    loaded.lowestHole = Math.min(loaded.lowestHole, slot);
+    loaded.cut = undefined;
   }
 
   /** Looks again at what the host has, which others may have changed. */
@@ -117,21 +124,47 @@ export class Directory extends Inode {
     if (!this.isInPlace) return 'ENOENT';
     const found = this.store.names(this.path);
     if (typeof found === 'string') return found;
-    const names = new Set([...found, ...this.overlay.keys()]);
-    const slots = (this.#slots ??= []);
-    for (const [slot, name] of slots.entries()) {
-      if (name !== undefined && !names.delete(name)) slots[slot] = undefined;
+    this.#names ??= { names: [], slots: new Map(), lowestHole: 0, cut: undefined };
+    const there = new Set([...found, ...this.overlay.keys()]);
+    for (const name of this.#names.slots.keys()) if (!there.delete(name)) this.remove(name);
+    for (const name of [...there].toSorted()) {
+      // At the end: a hole is for what is made here.
+      this.#names.slots.set(name, this.#names.names.length);
+      this.#names.names.push(name);
     }
-    for (const name of [...names].toSorted()) slots.push(name);
+    if (there.size > 0) this.#names.cut = undefined;
     return undefined;
   }
 
   /** What the host cannot list is listed as empty, and can be entered still. */
-  #load(): (string | undefined)[] {
-    if (this.#slots === undefined) {
-      this.#slots = [];
+  #loaded(): Names {
+    if (this.#names === undefined) {
+      this.#names = { names: [], slots: new Map(), lowestHole: 0, cut: undefined };
       this.refresh();
     }
-    return this.#slots;
+    return this.#names;
   }
 }
+
+interface Names {
+  /** By slot, from the third on; undefined for a hole. */
+  readonly names: (string | undefined)[];
+  /** The slots of names, in `names`. */
+  readonly slots: Map<string, number>;
+  /** No slot below it is a hole. */
+  lowestHole: number;
+  /** Names by the bytes that are left of them where they are cut, once somebody has asked. */
+  cut: Map<string, string> | undefined;
+}
+
+const cutNames = (names: readonly (string | undefined)[], nameBytes: number): Map<string, string> => {
+  const cut = new Map<string, string>();
+  for (const name of names) {
+    if (name === undefined) continue;
+    const key = keyOfBytes(cutName(name, nameBytes));
+    if (!cut.has(key)) cut.set(key, name);
+  }
+  return cut;
+};
+
+const keyOfBytes = (bytes: Uint8Array): string => String.fromCharCode(...bytes);

@@ -39,9 +39,6 @@ export const wholeName = (text: string): Name => ({ bytes: new Uint8Array(), tex
 export const cutName = (text: string, nameBytes: number): Uint8Array =>
   ENCODER.encode(text).subarray(0, nameBytes);
 
-export const isSameName = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, index) => byte === other[index]);
-
 /** Whether something can have the name. */
 export const isPossible = (text: string): boolean => text !== '' && text !== '.' && text !== '..';
 

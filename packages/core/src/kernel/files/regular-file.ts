@@ -31,6 +31,8 @@ export interface FileHome {
   readonly fileBytes: number;
   /** Writes back what can be: frames are short. */
   readonly relieve: () => void;
+  /** Hears of bytes that the host has not got yet. */
+  readonly noteChanged: (bytes: number) => void;
   /** Hears what went wrong where nobody else can be told. */
   readonly report: (problem: string) => void;
 }
@@ -127,6 +129,7 @@ export class RegularFile extends Inode {
     if (!this.hasRoomFor(end)) return 'ENOSPC';
     const failed = this.#withRoom(() => this.#writeBytes(offset, bytes));
     this.#charge(this.sizeBytes);
+    if (failed === undefined) this.#home.noteChanged(bytes.length);
     return failed;
   }
 

@@ -60,6 +60,7 @@ const PROBLEMS: ReadonlySet<string> = new Set<FileProblem>([
 
 const BIGINT = { bigint: true } as const;
 const NEW_FILE_MODE = 0o666;
+const NAMES_PER_CALL = 16;
 
 /** A file of the host that is open. */
 export interface HostFile {
@@ -125,7 +126,10 @@ export class Store {
   }
 
   names(path: string): string[] | FileProblem {
-    return this.#try(() => this.calling.readdirSync(this.#hostPath(path)));
+    const names = this.#try(() => this.calling.readdirSync(this.#hostPath(path)));
+    // A long list takes as long as some calls.
+    this.hostCalls += Math.floor(names.length / NAMES_PER_CALL);
+    return names;
   }
 
   /** All files and directories, and their sizes: a directory's is that of so many bytes for each of its names. */

@@ -1,7 +1,7 @@
 /** System calls on descriptors, files, directories and devices. */
 import { virtAddr } from '../../frame/index.js';
 import { copyOut } from '../../space/index.js';
-import { whenNotCopied } from '../file.js';
+import { type Transfer, whenNotCopied } from '../file.js';
 import type { FileStat } from '../files/file-tree.js';
 import { openPath } from '../files/open.js';
 import type { FileProblem } from '../files/store.js';
@@ -17,6 +17,8 @@ import { A0, A1, A2, FAILED, fileOf, ints, pathAt, type SystemCall } from './arg
  *           device inode    type   links   –      size in bytes
  */
 const STAT_BYTES = 24;
+/** Bytes that are moved in about the time of an instruction. */
+const BYTES_PER_INSTRUCTION = 16;
 
 export const pipe: SystemCall = (kernel, process) => {
   const read = process.freeDescriptor();
@@ -44,7 +46,8 @@ export const read: SystemCall = (kernel, process) => {
   if (file === undefined || !file.readable || count < 0) return FAILED;
   if (count === 0) return 0;
   const to = virtAddr(kernel.hart.registerAsNumber(A1));
-  return file.operations.read(process.space, to, count, process.progress ?? 0);
+  const done = process.progress ?? 0;
+  return charged(kernel, done, file.operations.read(process.space, to, count, done));
 };
 
 export const write: SystemCall = (kernel, process) => {
@@ -53,7 +56,8 @@ export const write: SystemCall = (kernel, process) => {
   if (file === undefined || !file.writable || count < 0) return FAILED;
   if (count === 0) return 0;
   const from = virtAddr(kernel.hart.registerAsNumber(A1));
-  return file.operations.write(process.space, from, count, process.progress ?? 0);
+  const done = process.progress ?? 0;
+  return charged(kernel, done, file.operations.write(process.space, from, count, done));
 };
 
 export const fstat: SystemCall = (kernel, process) => {
@@ -127,6 +131,14 @@ export const close: SystemCall = (kernel, process) => {
   const descriptor = kernel.hart.registerAsInt(A0);
   if (process.files[descriptor] === undefined) return FAILED;
   return zeroOr(closeDescriptor(kernel, process, descriptor));
+};
+
+/** Charges for the bytes that a try has moved. */
+const charged = (kernel: Kernel, done: number, result: Transfer): Transfer => {
+  const moved =
+    typeof result === 'number' ? result : 'again' in result ? result.again : (result.progress ?? done);
+  kernel.spend(Math.max(0, moved - done) / BYTES_PER_INSTRUCTION);
+  return result;
 };
 
 const closeDescriptor = (kernel: Kernel, process: Process, descriptor: number): FileProblem | undefined => {

@@ -8,6 +8,8 @@ import { A0, A1, A2, A3, A4, FAILED, type SystemCall } from './arguments.js';
 const PROCESSES = 1;
 const MAPPINGS = 2;
 const FRAMES = 3;
+/** Instructions that a report costs: the rest of a turn. */
+const REPORT_COST = 100_000;
 
 /** inspect(report, pid, text, size, offset): copies a part of a report, which is made anew at each call. */
 export const inspect: SystemCall = (kernel, process) => {
@@ -15,6 +17,7 @@ export const inspect: SystemCall = (kernel, process) => {
   const size = hart.registerAsSigned(A3);
   const offset = hart.registerAsSigned(A4);
   if (size < 0 || offset < 0) return FAILED;
+  kernel.spend(REPORT_COST);
   const text = textOf(kernel, hart.registerAsInt(A0), hart.registerAsInt(A1));
   if (text === undefined) return FAILED;
   const bytes = new TextEncoder().encode(text).subarray(offset).subarray(0, size);
