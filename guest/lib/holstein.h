@@ -132,11 +132,15 @@ size_t strlen(const char *text);
 int strcmp(const char *left, const char *right);
 char *strcpy(char *to, const char *from);
 
+/* The first such byte of a text, null where there is none. */
+char *strchr(const char *text, int byte);
+
 /* ---- Output (printf.c) ---- */
 
 /*
- * %d %u %x %ld %lu %lx %p %s %c %%, without widths. One call is one write() unless its text is
- * longer than 256 bytes. Returns the bytes written, -1 when a write failed.
+ * %d %u %x %ld %lu %lx %p %s %c %%, with a width and `-`: %6d is set to the right in at least six
+ * bytes, %-14s to the left in fourteen. One call is one write() unless its text is longer than
+ * 256 bytes. Returns the bytes written, -1 when a write failed.
  */
 __attribute__((format(printf, 1, 2))) int printf(const char *format, ...);
 __attribute__((format(printf, 2, 3))) int fprintf(int fd, const char *format, ...);

@@ -32,22 +32,39 @@ static void put(struct output *out, char byte) {
   out->total++;
 }
 
-static void put_text(struct output *out, const char *text) {
-  while (*text != 0) put(out, *text++);
+/* How a conversion is to be set: in `width` bytes at least, to the left or to the right. */
+struct field {
+  int width;
+  int left;
+};
+
+static void put_field(struct output *out, const char *text, int length, struct field field) {
+  int padding = field.width > length ? field.width - length : 0;
+  for (int i = 0; i < padding && !field.left; i++) put(out, ' ');
+  for (int i = 0; i < length; i++) put(out, text[i]);
+  for (int i = 0; i < padding && field.left; i++) put(out, ' ');
 }
 
-static void put_unsigned(struct output *out, unsigned long value, unsigned base) {
-  char digits[20]; /* 2^64 - 1 in decimal */
-  int count = 0;
-  do digits[count++] = "0123456789abcdef"[value % base];
+static void put_text(struct output *out, const char *text, struct field field) {
+  put_field(out, text, (int)strlen(text), field);
+}
+
+/* `prefix` goes before the digits: a sign, or 0x. */
+static void put_number(struct output *out, const char *prefix, unsigned long value, unsigned base,
+                       struct field field) {
+  char digits[22]; /* two bytes of prefix, and 2^64 - 1 in decimal */
+  char *const end = digits + sizeof digits;
+  char *first = end;
+  do *--first = "0123456789abcdef"[value % base];
   while ((value /= base) != 0);
-  while (count > 0) put(out, digits[--count]);
+  for (long i = (long)strlen(prefix); i > 0; i--) *--first = prefix[i - 1];
+  put_field(out, first, (int)(end - first), field);
 }
 
-static void put_signed(struct output *out, long value) {
-  if (value < 0) put(out, '-');
+static void put_signed(struct output *out, long value, struct field field) {
   /* Negated as unsigned: the smallest long has no positive counterpart. */
-  put_unsigned(out, value < 0 ? -(unsigned long)value : (unsigned long)value, 10);
+  if (value < 0) put_number(out, "-", -(unsigned long)value, 10, field);
+  else put_number(out, "", (unsigned long)value, 10, field);
 }
 
 int vfprintf(int fd, const char *format, va_list values) {
@@ -61,22 +78,25 @@ int vfprintf(int fd, const char *format, va_list values) {
       continue;
     }
     const char *conversion = at++;
+    struct field field = {.width = 0, .left = *at == '-'};
+    if (field.left) at++;
+    while (*at >= '0' && *at <= '9') field.width = field.width * 10 + (*at++ - '0');
     int is_long = *at == 'l';
     if (is_long) at++;
     if (*at == 'd') {
-      put_signed(&out, is_long ? va_arg(values, long) : va_arg(values, int));
+      put_signed(&out, is_long ? va_arg(values, long) : va_arg(values, int), field);
     } else if (*at == 'u') {
-      put_unsigned(&out, is_long ? va_arg(values, unsigned long) : va_arg(values, unsigned), 10);
+      put_number(&out, "", is_long ? va_arg(values, unsigned long) : va_arg(values, unsigned), 10, field);
     } else if (*at == 'x') {
-      put_unsigned(&out, is_long ? va_arg(values, unsigned long) : va_arg(values, unsigned), 16);
+      put_number(&out, "", is_long ? va_arg(values, unsigned long) : va_arg(values, unsigned), 16, field);
     } else if (*at == 'p') {
-      put_text(&out, "0x");
-      put_unsigned(&out, (unsigned long)va_arg(values, void *), 16);
+      put_number(&out, "0x", (unsigned long)va_arg(values, void *), 16, field);
     } else if (*at == 's') {
       const char *text = va_arg(values, const char *);
-      put_text(&out, text == 0 ? "(null)" : text);
+      put_text(&out, text == 0 ? "(null)" : text, field);
     } else if (*at == 'c') {
-      put(&out, (char)va_arg(values, int));
+      char byte = (char)va_arg(values, int);
+      put_field(&out, &byte, 1, field);
     } else if (*at == '%') {
       put(&out, '%');
     } else {

@@ -50,3 +50,10 @@ char *strcpy(char *to, const char *from) {
   memcpy(to, from, strlen(from) + 1);
   return to;
 }
+
+char *strchr(const char *text, int byte) {
+  while (*text != (char)byte) {
+    if (*text++ == 0) return 0;
+  }
+  return (char *)text;
+}

@@ -1,39 +1,47 @@
-/* Test cases, expectations and children for the test programs; testing.h says what each is for. */
+/* Test cases, expectations, children and files for the test programs; testing.h says what each is for. */
 #include "testing.h"
+
+#include "tools.h"
 
 const char *test_program_name, *test_case_name = "start";
 
 /* ---- Cases ---- */
 
-static unsigned long choose(const struct test_program *program, int argc, char *argv[]) {
-  unsigned long chosen = 0;
-  for (int a = 1; a < argc; a++) {
-    int i = 0;
-    while (i < program->count && strcmp(argv[a], program->cases[i].name) != 0) i++;
-    if (i == program->count) {
-      fprintf(2, "%s: no case is named %s; there are:", program->name, argv[a]);
-      for (i = 0; i < program->count; i++) fprintf(2, " %s", program->cases[i].name);
-      fprintf(2, "\n");
-      exit(2);
-    }
-    chosen |= 1UL << i;
+static int names(const char *argument, const struct test_program *program) {
+  for (int i = 0; i < program->count; i++) {
+    if (strcmp(argument, program->cases[i].name) == 0) return 1;
   }
-  return argc > 1 ? chosen : ~0UL;
+  return 0;
+}
+
+static void refuse_unknown(const struct test_program *program, int argc, char *argv[]) {
+  for (int a = 1; a < argc; a++) {
+    if (names(argv[a], program)) continue;
+    fprintf(2, "%s: no case is named %s; there are:", program->name, argv[a]);
+    for (int i = 0; i < program->count; i++) fprintf(2, " %s", program->cases[i].name);
+    fprintf(2, "\n");
+    exit(2);
+  }
+}
+
+int is_chosen(const char *name, int argc, char *argv[]) {
+  for (int a = 1; a < argc; a++) {
+    if (strcmp(argv[a], name) == 0) return 1;
+  }
+  return argc <= 1;
 }
 
 int run_tests(const struct test_program *program, int argc, char *argv[]) {
-  unsigned long chosen = choose(program, argc, argv);
-  unsigned long passed = 0;
+  refuse_unknown(program, argc, argv);
   int ran = 0;
   for (int i = 0; i < program->count; i++) {
     const struct test_case *test = &program->cases[i];
-    if ((chosen >> i & 1) == 0) continue;
+    if (!is_chosen(test->name, argc, argv)) continue;
     test_case_name = test->name;
     for (int time = 0; time < test->times; time++) {
       program->run(test);
       printf("%s: ok\n", test->name);
     }
-    passed |= 1UL << i;
     ran++;
   }
 
@@ -41,10 +49,11 @@ int run_tests(const struct test_program *program, int argc, char *argv[]) {
     printf("ALL %s TESTS PASSED\n", program->title);
     return 0;
   }
+  /* A case that fails ends the program, so those that were chosen are those that passed. */
   printf("%s TESTS PASSED:", program->title);
   const char *separator = " ";
   for (int i = 0; i < program->count; i++) {
-    if ((passed >> i & 1) == 0) continue;
+    if (!is_chosen(program->cases[i].name, argc, argv)) continue;
     printf("%s%s", separator, program->cases[i].name);
     separator = ", ";
   }
@@ -150,4 +159,71 @@ unsigned long text_checksum(void) {
   unsigned long sum = 0;
   for (const volatile char *at = text_start; at < text_end; at++) sum = sum * 31 + (unsigned char)*at;
   return sum;
+}
+
+/* ---- The kernel ---- */
+
+long system_call(long number, const long arguments[5]) {
+  register long a7 __asm__("a7") = number;
+  register long a0 __asm__("a0") = arguments[0];
+  register long a1 __asm__("a1") = arguments[1];
+  register long a2 __asm__("a2") = arguments[2];
+  register long a3 __asm__("a3") = arguments[3];
+  register long a4 __asm__("a4") = arguments[4];
+  __asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4) : "memory");
+  return a0;
+}
+
+/* ---- Files ---- */
+
+const char *find_program(const char *name) {
+  static const char *const directories[] = {"/", "/bin/", ""};
+  static char path[PATH_MOST + 1];
+  struct stat status;
+  if (name[0] == '/' || strlen(name) > PATH_MOST - 5) return name;
+  for (unsigned i = 0; i < sizeof directories / sizeof directories[0]; i++) {
+    strcpy(path, directories[i]);
+    strcpy(path + strlen(path), name);
+    if (stat(path, &status) == 0 && status.type == TYPE_FILE) return path;
+  }
+  return name;
+}
+
+/*
+ * Unlinks what it can of the working directory and gives the name of the first entry that it
+ * cannot: a directory with something in it. Null when nothing is left.
+ */
+static const char *empty_working_directory(void) {
+  static char bytes[512];
+  static struct entry entry;
+  int fd = open(".", O_RDONLY);
+  if (fd < 0) return 0;
+  struct reader directory = {fd, bytes, sizeof bytes, 0, 0};
+  const char *left = 0;
+  while (left == 0 && read_entry(&directory, &entry) == 1) {
+    if (!is_dots(entry.name) && unlink(entry.name) != 0) left = entry.name;
+  }
+  close(fd);
+  return left;
+}
+
+int remove_tree(const char *path) {
+  struct stat status;
+  if (unlink(path) == 0 || chdir(path) != 0) return stat(path, &status) == 0 ? -1 : 0;
+  /* Down into what is not empty, up from what is; more steps than a disk has inodes mean a ring. */
+  int depth = 0;
+  for (int steps = 0; steps < 1000; steps++) {
+    const char *left = empty_working_directory();
+    if (left != 0) {
+      if (chdir(left) != 0) break;
+      depth++;
+    } else if (depth > 0) {
+      if (chdir("..") != 0) break;
+      depth--;
+    } else {
+      break;
+    }
+  }
+  chdir("/");
+  return unlink(path);
 }

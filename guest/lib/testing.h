@@ -20,7 +20,7 @@ struct test_program {
   const char *name;  /* as failures begin */
   const char *title; /* as in "ALL <title> TESTS PASSED" */
   const struct test_case *cases;
-  int count; /* at most 64 */
+  int count;
   void (*run)(const struct test_case *); /* runs a case once, with the checks that go around it */
 };
 
@@ -29,6 +29,9 @@ extern const char *test_program_name, *test_case_name;
 
 /* Runs the cases that the arguments name, all if there are none; gives main's result. */
 int run_tests(const struct test_program *program, int argc, char *argv[]);
+
+/* Whether the arguments name a case, or none at all. */
+int is_chosen(const char *name, int argc, char *argv[]);
 
 #define fail(format, ...)                                                           \
   (fprintf(2, "%s: %s: " format "\n", test_program_name, test_case_name __VA_OPT__(, ) __VA_ARGS__), exit(1))
@@ -48,7 +51,7 @@ int fork_child(void);
 /* pipe() that must work. */
 void make_pipe(int fds[2]);
 
-/* Waits for exactly these children, in any order; each must end with its status. */
+/* Waits for exactly these children, at most 64, in any order; each must end with its status. */
 void reap_all(const char *what, const struct child *children, int count);
 void reap(const char *what, int pid, int status);
 
@@ -78,5 +81,21 @@ long free_bytes(void);
 
 /* Changes if any byte of the text does. */
 unsigned long text_checksum(void);
+
+/* ---- The kernel ---- */
+
+/* Makes any system call, also one that is not there. */
+long system_call(long number, const long arguments[5]);
+
+/* ---- Files ---- */
+
+/* Where a program is that the shell found by its name: its path from the root. */
+const char *find_program(const char *name);
+
+/*
+ * Removes what an absolute path leads to, with all that is below; 0 when it is gone, as unlink
+ * would say. The working directory is the root afterwards, if the path led to a directory.
+ */
+int remove_tree(const char *path);
 
 #endif

@@ -3,13 +3,13 @@
 
 void descriptor_lowest(void) {
   int fds[2];
-  expect("open console", 3, open("console", O_RDWR));
+  expect("open console", 3, open("/console", O_RDWR));
   expect("dup(1)", 4, dup(1));
   make_pipe(fds);
   expect("pipe's reader", 5, fds[0]);
   expect("pipe's writer", 6, fds[1]);
   expect("close 4", 0, close(4));
-  expect("open after close", 4, open("console", O_RDWR));
+  expect("open after close", 4, open("/console", O_RDWR));
   expect("close 3", 0, close(3));
   expect("close 5", 0, close(5));
   make_pipe(fds);
@@ -54,8 +54,8 @@ void descriptor_bad(void) {
 
 void descriptor_limit(void) {
   int fds[2] = {-7, -7};
-  for (int fd = 3; fd < 16; fd++) expect("open of a free descriptor", fd, open("console", O_RDWR));
-  expect("open with all 16 in use", -1, open("console", O_RDWR));
+  for (int fd = 3; fd < 16; fd++) expect("open of a free descriptor", fd, open("/console", O_RDWR));
+  expect("open with all 16 in use", -1, open("/console", O_RDWR));
   expect("dup with all 16 in use", -1, dup(1));
   expect("pipe with all 16 in use", -1, pipe(fds));
   close(9);

@@ -67,11 +67,11 @@ void exec_large_arguments(void) {
 
 void exec_missing(void) {
   static char data_mark = 'm';
-  char *arguments[] = {"no-such-program", 0};
+  char *arguments[] = {"no-program", 0};
   char local = 'l';
-  expect("exec of a missing program", -1, exec("no-such-program", arguments));
+  expect("exec of a missing program", -1, exec("no-program", arguments));
   expect("exec of an empty name", -1, exec("", arguments));
-  expect("exec of the console", -1, exec("console", arguments));
+  expect("exec of the console", -1, exec("/console", arguments));
   expect("data after exec failed", 'm', data_mark);
   expect("stack after exec failed", 'l', local);
 }
@@ -94,4 +94,36 @@ int report_fresh(void) {
   expect_zeros("bss", untouched, sizeof untouched);
   expect("write to a descriptor that was kept", 1, write(1, "f", 1));
   return 80;
+}
+
+/* Pointers that lead nowhere, so often that whatever one failure kept would be missed. */
+void exec_bad_often(void) {
+  long before = free_bytes();
+  char *nowhere[] = {self, (char *)0xeaeb0b5b00002f5eUL, 0};
+  char *behind[] = {self, "--echo-args", sbrk(0), 0};
+  for (int i = 0; i < 1500; i++) {
+    expect("exec with an argument nowhere", -1, exec(self, nowhere));
+    expect("exec with an argument behind the heap", -1, exec(self, behind));
+    expect("exec with arguments nowhere", -1, exec(self, (char *const *)0xeaeb0b5b00002f5eUL));
+    expect("exec of a path nowhere", -1, exec((const char *)0xeaeb0b5b00002f5eUL, nowhere));
+  }
+  expect("free memory afterwards", before, free_bytes());
+}
+
+/* A process goes from program to program, and is the same process. */
+void exec_chain(void) {
+  char *arguments[] = {self, "--chain", "aaaaa", 0};
+  int pid = fork_child();
+  if (pid == 0) {
+    exec(self, arguments);
+    exit(1);
+  }
+  reap("process that executed five programs", pid, pid);
+}
+
+int follow_chain(char *argv[]) {
+  if (argv[2][0] == 0) return getpid();
+  char *arguments[] = {argv[0], "--chain", argv[2] + 1, 0};
+  exec(argv[0], arguments);
+  return -1;
 }

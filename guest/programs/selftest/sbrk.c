@@ -55,8 +55,8 @@ void sbrk_below_zero(void) {
   const long sizes[] = {-((long)start + 1), -(1L << 31) + 4, -(1L << 31)};
   start[-1] = 'k';
   for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-    /* What it answers is left open; that nothing is different is not. */
-    sbrk(sizes[i]);
+    /* It gives the break, as if it had done so; but nothing is different. */
+    if (sbrk(sizes[i]) != start) fail("too large a negative size, %ld, does not give the break", sizes[i]);
     expect_break("after too large a negative size", start);
     expect("last byte of the heap", 'k', start[-1]);
   }
@@ -73,4 +73,49 @@ void sbrk_too_much(void) {
   expect("last byte of the heap", 'k', start[-1]);
   sbrk(-PAGE_SIZE);
   expect("free memory afterwards", free, free_bytes());
+}
+
+static void give_all_away(void) {
+  sbrk(-(long)sbrk(0));
+}
+
+static void give_stack_away(void) {
+  sbrk(-PAGE_SIZE);
+}
+
+/* A program may give its stack back, even its own text: it does not live on, but the kernel does. */
+void sbrk_all_away(void) {
+  expect_killed("giving all memory back", give_all_away);
+  expect_killed("giving the stack back", give_stack_away);
+}
+
+/* What one process gives back another can have. */
+void sbrk_given_back(void) {
+  /* Each process also has page tables to pay. */
+  long most = free_bytes() / PAGE_SIZE * 3 / 4 * PAGE_SIZE;
+  int given[2], go[2];
+  make_pipe(given);
+  make_pipe(go);
+  int pid = fork_child();
+  if (pid == 0) {
+    close(given[0]);
+    close(go[1]);
+    if (sbrk(most) == SBRK_FAILED) fail("sbrk of most memory failed");
+    expect("child has it", 1, write(given[1], "h", 1));
+    expect_byte("child", go[0], 'b');
+    if (sbrk(-most) == SBRK_FAILED) fail("sbrk could not give it back");
+    expect("child gave it back", 1, write(given[1], "b", 1));
+    expect_end_of_pipe("child", go[0]);
+    exit(7);
+  }
+  close(given[1]);
+  close(go[0]);
+  expect_byte("child", given[0], 'h');
+  if (sbrk(most) != SBRK_FAILED) fail("two processes have most of memory");
+  expect("asking for it", 1, write(go[1], "b", 1));
+  expect_byte("child", given[0], 'b');
+  if (sbrk(most) == SBRK_FAILED) fail("memory that another gave back is not to be had");
+  sbrk(-most);
+  close(go[1]);
+  reap("child", pid, 7);
 }

@@ -10,3 +10,11 @@ void sleep_uptime(void) {
   }
   expect("sleep of nothing", 0, sleep(0));
 }
+
+/* No time is no time, less than none too. */
+void sleep_negative(void) {
+  int before = uptime();
+  expect("sleep of -1 ticks", 0, sleep(-1));
+  expect("sleep of the least int", 0, sleep(-0x7fffffff - 1));
+  if (uptime() - before > 100) fail("a sleep of less than nothing took %d ticks", uptime() - before);
+}

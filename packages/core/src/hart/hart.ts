@@ -66,6 +66,12 @@ export const MAX_BUDGET = 10_000_000;
  */
 const MOST_REFILLS = 16;
 
+/**
+ * Instructions that one call of `run` may decode, for the same reason: code that is written again and again, or that
+ * crosses from page to page, is decoded each time that it runs.
+ */
+const MOST_DECODED = 4096;
+
 /** Bytes that `saveContext` needs: x0 … x31, the discard slot and pc. */
 export const CONTEXT_BYTES = PC + 8;
 
@@ -115,6 +121,7 @@ export class Hart {
   /** What of the budget resolved faults have cost. */
   #charged = 0;
   #refills = 0;
+  #decoded = 0;
   #resolver: FaultResolver | undefined;
   /** What the resolver has thrown: it goes to who called `run`, once the hart has stopped. */
   #thrown: { readonly error: unknown } | undefined;
@@ -154,7 +161,7 @@ export class Hart {
       writeMiss: (low, high, width) => this.#writeMiss(low, high, width),
       writeDone: () => this.#writeDone(),
       fetchMiss: (low, high) => this.#fetchMiss(low, high),
-      decode: (record) => this.#codeCache.decodeAt(record),
+      decode: (record) => this.#decode(record),
       decodeCrossing: (low, high) => this.#decodeCrossing(low, high),
       checkHit: (access, low, high, host) =>
         this.#checkHit(ACCESSES[access]!, pageOf(low, high), low, host >>> 0),
@@ -207,6 +214,11 @@ export class Hart {
     return this.#refills;
   }
 
+  /** Instructions that it decoded, some of them more than once, since then. */
+  get decoded(): number {
+    return this.#decoded;
+  }
+
   /** Runs in another address space from now on. An LR of before is forgotten. */
   enter(table: Sv39PageTable): void {
     this.#table = table;
@@ -232,8 +244,8 @@ export class Hart {
    * @param budget 0 … MAX_BUDGET.
    * @param resolver is asked at a page fault, before it is one. What it throws is thrown here.
    * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction. It is
-   *   'interrupted', with some of the budget left, where the code cache has been refilled so often that the
-   *   caller may want to look at its clock (`refills`).
+   *   'interrupted', with some of the budget left, where the code cache has been refilled so often, or so much
+   *   has been decoded, that the caller may want to look at its clock (`refills`, `decoded`).
    * @throws InvalidArgument where the budget is out of range or the hart is in no address space.
    */
   run(budget: number, resolver?: FaultResolver): Stop {
@@ -248,6 +260,7 @@ export class Hart {
     this.#lastBudget = budget;
     this.#charged = 0;
     this.#refills = 0;
+    this.#decoded = 0;
     this.#resolver = resolver;
     const stop = STOPS[this.#run(budget)]!;
     this.#resolver = undefined;
@@ -348,12 +361,21 @@ export class Hart {
     return records;
   }
 
+  #decode(record: number): typeof AGAIN | typeof INTERRUPTED {
+    if (this.#decoded === MOST_DECODED) return INTERRUPTED;
+    this.#decoded++;
+    this.#codeCache.decodeAt(record);
+    return AGAIN;
+  }
+
   #decodeCrossing(low: number, high: number): number {
     const page = pageOf(low, high);
     const first = this.#translate('execute', page);
     if (first === NO_FRAME) return this.#answerFault('execute', page, low & (PAGE_SIZE - 1));
     const second = this.#translate('execute', vpn(page + 1));
     if (second === NO_FRAME) return this.#answerFault('execute', vpn(page + 1), 0);
+    if (this.#decoded === MOST_DECODED) return INTERRUPTED;
+    this.#decoded++;
     return this.#codeCache.decodeCrossing(first, second);
   }
 
@@ -384,6 +406,7 @@ export class Hart {
       return PAGE_FAULT;
     }
     this.#refills = 0;
+    this.#decoded = 0;
     // Whatever was done for it may have forgotten all that the TLB had of this space.
     this.#takeKeys();
     const { words } = this.#memory;

@@ -33,8 +33,8 @@ export type InterpreterImports = {
   writeDone(): void;
   /** Gives the decoded records of the page of pc, or an answer. */
   fetchMiss(low: number, high: number): number;
-  /** Decodes the instruction of a record. */
-  decode(record: number): void;
+  /** Decodes the instruction of a record, and gives AGAIN; or INTERRUPTED, and has done nothing. */
+  decode(record: number): number;
   /** Compares a hit of the TLB with the page table (checking only). `host` is the byte in RAM, or for a fetch the records. */
   checkHit(access: number, low: number, high: number, host: number): void;
   /** Decodes the instruction at pc, which crosses into the next page, to CROSSING. Gives CROSSING, or an answer. */

@@ -78,7 +78,7 @@ export const generateInterpreter = (hits: 'trusted' | 'checked'): Uint8Array<Arr
     writeMiss: imported('writeMiss', 3, 1),
     writeDone: imported('writeDone', 0, 0),
     fetchMiss: imported('fetchMiss', 2, 1),
-    decode: imported('decode', 1, 0),
+    decode: imported('decode', 1, 1),
     decodeCrossing: imported('decodeCrossing', 2, 1),
     checkHit: imported('checkHit', 4, 0),
   };
@@ -213,10 +213,17 @@ class InterpreterWriter {
     }
     // These are no instructions: each gives back what it took from the budget.
     writers.set(HANDLER_DECODE, () => {
+      this.#addToBudget(1);
       code.get(this.#locals.record);
       code.call(this.#imports.decode);
-      this.#addToBudget(1);
-      code.br(labels.next);
+      code.i32(AGAIN);
+      code.op('i32.eq');
+      code.brIf(labels.next);
+      this.#pushPc();
+      code.set(this.#locals.target);
+      code.i32(stopCode('interrupted'));
+      code.set(this.#locals.stop);
+      code.br(labels.exit);
     });
     writers.set(HANDLER_NEXT_PAGE, () => {
       this.#addToBudget(1);

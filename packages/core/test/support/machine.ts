@@ -9,7 +9,7 @@ export const MIB = 2 ** 20;
 
 const bin = new URL('../../../../guest/bin/', import.meta.url);
 
-/** The guest's programs, each in the root folder. */
+/** The guest's programs, each in the root directory. */
 export const guestFiles: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
   readdirSync(bin).map((name) => [`/${name}`, readFileSync(new URL(name, bin))]),
 );

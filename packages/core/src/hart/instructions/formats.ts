@@ -1,9 +1,9 @@
 /** Operands of the 32-bit encodings (unprivileged specification, figures 2.3 and 2.4). */
 import type { Format, Operands } from './instruction.js';
 
-/** Bits `high` … `low` of a word, as an unsigned number. */
+/** Bits `high` … `low` of a word, 31 at most, as an unsigned number. */
 export const bits = (word: number, high: number, low: number): number =>
-  (word >>> low) & (2 ** (high - low + 1) - 1);
+  (word >>> low) & ((1 << (high - low + 1)) - 1);
 
 /** The low `width` bits of a value, sign-extended. */
 export const signExtend = (value: number, width: number): number => (value << (32 - width)) >> (32 - width);

@@ -16,11 +16,23 @@ const FUNCT4 = 0xf003;
 const FUNCT2 = 0xec03;
 const FUNCT6 = 0xfc63;
 
-/** Gathers an immediate: each pair is a field's high bit in the instruction, its width, and where its low bit goes. */
-const gather = (
-  word: number,
-  ...fields: readonly (readonly [high: number, width: number, to: number])[]
-): number => fields.reduce((sum, [high, width, to]) => sum | (bits(word, high, high - width + 1) << to), 0);
+/** A field of an immediate: its high bit in the instruction, its width, and where its low bit goes. */
+type Field = readonly [high: number, width: number, to: number];
+
+/** Makes what gathers an immediate from its fields. */
+const gather =
+  (...fields: readonly Field[]) =>
+  (word: number): number => {
+    let sum = 0;
+    for (const [high, width, to] of fields) sum |= bits(word, high, high - width + 1) << to;
+    return sum;
+  };
+
+/** Makes what sign-extends an immediate of so many bits. */
+const signed =
+  (width: number, immediate: (word: number) => number) =>
+  (word: number): number =>
+    signExtend(immediate(word), width);
 
 const rdFull = (word: number): number => bits(word, 11, 7);
 const rs2Full = (word: number): number => bits(word, 6, 2);
@@ -28,19 +40,28 @@ const rs2Full = (word: number): number => bits(word, 6, 2);
 const rdShort = (word: number): number => 8 + bits(word, 4, 2);
 const rs1Short = (word: number): number => 8 + bits(word, 9, 7);
 
-const imm6 = (word: number): number => signExtend(gather(word, [12, 1, 5], [6, 5, 0]), 6);
-const shamt = (word: number): number => gather(word, [12, 1, 5], [6, 5, 0]);
-const offsetWord = (word: number): number => gather(word, [12, 3, 3], [6, 1, 2], [5, 1, 6]);
-const offsetDouble = (word: number): number => gather(word, [12, 3, 3], [6, 2, 6]);
-const offsetJump = (word: number): number =>
-  signExtend(
-    gather(word, [12, 1, 11], [11, 1, 4], [10, 2, 8], [8, 1, 10], [7, 1, 6], [6, 1, 7], [5, 3, 1], [2, 1, 5]),
-    12,
-  );
-const offsetBranch = (word: number): number =>
-  signExtend(gather(word, [12, 1, 8], [11, 2, 3], [6, 2, 6], [4, 2, 1], [2, 1, 5]), 9);
+const shamt = gather([12, 1, 5], [6, 5, 0]);
+const imm6 = signed(6, shamt);
+const offsetWord = gather([12, 3, 3], [6, 1, 2], [5, 1, 6]);
+const offsetDouble = gather([12, 3, 3], [6, 2, 6]);
+const offsetJump = signed(
+  12,
+  gather([12, 1, 11], [11, 1, 4], [10, 2, 8], [8, 1, 10], [7, 1, 6], [6, 1, 7], [5, 3, 1], [2, 1, 5]),
+);
+const offsetBranch = signed(9, gather([12, 1, 8], [11, 2, 3], [6, 2, 6], [4, 2, 1], [2, 1, 5]));
+const offsetFromSp = gather([12, 2, 4], [10, 4, 6], [6, 1, 2], [5, 1, 3]);
+const moveOfSp = signed(10, gather([12, 1, 9], [6, 1, 4], [5, 1, 6], [4, 2, 7], [2, 1, 5]));
+const offsetLoadWordSp = gather([12, 1, 5], [6, 3, 2], [3, 2, 6]);
+const offsetLoadDoubleSp = gather([12, 1, 5], [6, 2, 3], [4, 3, 6]);
+const offsetStoreWordSp = gather([12, 4, 2], [8, 2, 6]);
+const offsetStoreDoubleSp = gather([12, 3, 3], [9, 3, 6]);
 
-const operands = (part: Partial<Operands>): Operands => ({ rd: ZERO, rs1: ZERO, rs2: ZERO, imm: 0, ...part });
+const operands = ({ rd = ZERO, rs1 = ZERO, rs2 = ZERO, imm = 0 }: Partial<Operands>): Operands => ({
+  rd,
+  rs1,
+  rs2,
+  imm,
+});
 
 const entry = (
   name: string,
@@ -58,7 +79,7 @@ const arithmetic = (name: string, match: number, expandsTo: string): CompressedI
 /** More specific encodings stand before those that they are special cases of. */
 export const RV64C: readonly CompressedInstruction[] = [
   entry('c.addi4spn', 0x0000, QUADRANT_AND_FUNCT3, 'addi', (word) => {
-    const imm = gather(word, [12, 2, 4], [10, 4, 6], [6, 1, 2], [5, 1, 3]);
+    const imm = offsetFromSp(word);
     return imm === 0 ? undefined : operands({ rd: rdShort(word), rs1: SP, imm });
   }),
   entry('c.lw', 0x4000, QUADRANT_AND_FUNCT3, 'lw', (word) =>
@@ -84,7 +105,7 @@ export const RV64C: readonly CompressedInstruction[] = [
     operands({ rd: rdFull(word), imm: imm6(word) }),
   ),
   entry('c.addi16sp', 0x6101, 0xef83, 'addi', (word) => {
-    const imm = signExtend(gather(word, [12, 1, 9], [6, 1, 4], [5, 1, 6], [4, 2, 7], [2, 1, 5]), 10);
+    const imm = moveOfSp(word);
     return imm === 0 ? undefined : operands({ rd: SP, rs1: SP, imm });
   }),
   entry('c.lui', 0x6001, QUADRANT_AND_FUNCT3, 'lui', (word) =>
@@ -117,14 +138,12 @@ export const RV64C: readonly CompressedInstruction[] = [
     operands({ rd: rdFull(word), rs1: rdFull(word), imm: shamt(word) }),
   ),
   entry('c.lwsp', 0x4002, QUADRANT_AND_FUNCT3, 'lw', (word) =>
-    rdFull(word) === ZERO
-      ? undefined
-      : operands({ rd: rdFull(word), rs1: SP, imm: gather(word, [12, 1, 5], [6, 3, 2], [3, 2, 6]) }),
+    rdFull(word) === ZERO ? undefined : operands({ rd: rdFull(word), rs1: SP, imm: offsetLoadWordSp(word) }),
   ),
   entry('c.ldsp', 0x6002, QUADRANT_AND_FUNCT3, 'ld', (word) =>
     rdFull(word) === ZERO
       ? undefined
-      : operands({ rd: rdFull(word), rs1: SP, imm: gather(word, [12, 1, 5], [6, 2, 3], [4, 3, 6]) }),
+      : operands({ rd: rdFull(word), rs1: SP, imm: offsetLoadDoubleSp(word) }),
   ),
   entry('c.ebreak', 0x9002, 0xffff, 'ebreak', () => operands({})),
   entry('c.jr', 0x8002, 0xf07f, 'jalr', (word) =>
@@ -136,9 +155,9 @@ export const RV64C: readonly CompressedInstruction[] = [
     operands({ rd: rdFull(word), rs1: rdFull(word), rs2: rs2Full(word) }),
   ),
   entry('c.swsp', 0xc002, QUADRANT_AND_FUNCT3, 'sw', (word) =>
-    operands({ rs2: rs2Full(word), rs1: SP, imm: gather(word, [12, 4, 2], [8, 2, 6]) }),
+    operands({ rs2: rs2Full(word), rs1: SP, imm: offsetStoreWordSp(word) }),
   ),
   entry('c.sdsp', 0xe002, QUADRANT_AND_FUNCT3, 'sd', (word) =>
-    operands({ rs2: rs2Full(word), rs1: SP, imm: gather(word, [12, 3, 3], [9, 3, 6]) }),
+    operands({ rs2: rs2Full(word), rs1: SP, imm: offsetStoreDoubleSp(word) }),
   ),
 ];

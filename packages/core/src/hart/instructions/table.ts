@@ -25,10 +25,36 @@ export const isCompressed = (halfword: number): boolean => (halfword & 3) !== 3;
 
 const numberOf = new Map(INSTRUCTIONS.map((instruction, number) => [instruction.name, number]));
 
-/** The 32-bit instructions by major opcode, bits 6 … 2. */
-const byOpcode: readonly (readonly Instruction[])[] = Array.from({ length: 32 }, (_, opcode) =>
-  INSTRUCTIONS.filter(({ match }) => bits(match, 6, 2) === opcode),
+/**
+ * For each value of some bits, the encodings that can have it, in the order of the table. A value's bits count from 0.
+ * @param width how many bits there are. @param spread puts a value's bits where they are in a word.
+ */
+const indexed = <E extends Pick<Instruction, 'match' | 'mask'>>(
+  encodings: readonly E[],
+  width: number,
+  spread: (value: number) => number,
+): readonly (readonly E[])[] => {
+  const places = spread(2 ** width - 1);
+  return Array.from({ length: 2 ** width }, (_, value) =>
+    encodings.filter(({ match, mask }) => ((match ^ spread(value)) & mask & places) === 0),
+  );
+};
+
+/** The 32-bit instructions by major opcode, bits 6 … 2, and funct3, bits 14 … 12. */
+const byOpcode = indexed(INSTRUCTIONS, 8, (value) => (bits(value, 4, 0) << 2) | (bits(value, 7, 5) << 12));
+
+const candidates = (word: number): readonly Instruction[] =>
+  byOpcode[bits(word, 6, 2) | (bits(word, 14, 12) << 5)]!;
+
+/** The compressed ones by quadrant, bits 1 and 0, and funct3, bits 15 … 13. */
+const byQuadrant = indexed(
+  COMPRESSED_INSTRUCTIONS,
+  5,
+  (value) => bits(value, 1, 0) | (bits(value, 4, 2) << 13),
 );
+
+const compressedCandidates = (halfword: number): readonly CompressedInstruction[] =>
+  byQuadrant[bits(halfword, 1, 0) | (bits(halfword, 15, 13) << 2)]!;
 
 /**
  * Decodes an instruction.
@@ -39,18 +65,26 @@ export const decode = (word: number): Decoded | undefined =>
   isCompressed(word) ? decodeCompressed(word & 0xffff) : decodeWord(word);
 
 const decodeWord = (word: number): Decoded | undefined => {
-  const instruction = byOpcode[bits(word, 6, 2)]!.find(({ match, mask }) => (word & mask) === match);
-  if (instruction === undefined) return undefined;
-  const { name, format } = instruction;
-  return { ...operandsOf(format, word), name, instruction, number: numberOf.get(name)!, sizeBytes: 4 };
+  for (const instruction of candidates(word)) {
+    const { name, format, match, mask } = instruction;
+    if ((word & mask) !== match) continue;
+    const { rd, rs1, rs2, imm } = operandsOf(format, word);
+    return { rd, rs1, rs2, imm, name, instruction, number: numberOf.get(name)!, sizeBytes: 4 };
+  }
+  return undefined;
 };
 
 const decodeCompressed = (halfword: number): Decoded | undefined => {
-  const compressed = COMPRESSED_INSTRUCTIONS.find(({ match, mask }) => (halfword & mask) === match);
-  const operands = compressed?.operands(halfword);
-  if (compressed === undefined || operands === undefined) return undefined;
-  const number = numberOf.get(compressed.expandsTo)!;
-  return { ...operands, name: compressed.name, instruction: INSTRUCTIONS[number]!, number, sizeBytes: 2 };
+  for (const { name, match, mask, expandsTo, operands } of compressedCandidates(halfword)) {
+    if ((halfword & mask) !== match) continue;
+    // The first that matches is the most specific: where it is reserved, no other is meant.
+    const found = operands(halfword);
+    if (found === undefined) return undefined;
+    const { rd, rs1, rs2, imm } = found;
+    const number = numberOf.get(expandsTo)!;
+    return { rd, rs1, rs2, imm, name, instruction: INSTRUCTIONS[number]!, number, sizeBytes: 2 };
+  }
+  return undefined;
 };
 
 /** The registers' names in the standard calling convention, by number. */

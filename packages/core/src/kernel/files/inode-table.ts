@@ -86,6 +86,11 @@ export class InodeTable {
       if (!known.isOpen) this.#idle.delete(known);
       return known;
     }
+    if (known !== undefined) {
+      // Its host has removed it, and given its number to something else.
+      known.links = 0;
+      this.afterLastName(known);
+    }
     const inode = isDirectory
       ? this.#newDirectory(directory, name, stats)
       : this.#newFile(directory, name, stats);
