@@ -13,10 +13,11 @@ import type { VirtualMemory } from '../space/index.js';
 /** What a system call and a page fault cost of a quantum, in instructions: about their time on the host. */
 export const SYSTEM_CALL_COST = 200;
 export const PAGE_FAULT_COST = 200;
-/** And each frame that either takes, frees or shares, and each frame of code that is to be decoded. */
+/** And each frame that either takes, frees or shares, each frame of code that is to be decoded, and each instruction of it. */
 const FRAME_COST = 500;
 const REFILL_COST = 5_000;
-/** And each question to the host's file system. */
+const DECODE_COST = 20;
+/** And each call to the host's file system. */
 const HOST_CALL_COST = 2_000;
 
 export class Accounting {
@@ -67,11 +68,16 @@ export class Accounting {
    * @param handling what it costs but for frames and code. @returns what it costs with them.
    */
   charge(handling: number): number {
-    const { retired, refills } = this.#hart;
+    const { retired, refills, decoded } = this.#hart;
     const frames = Math.abs(this.#framesMoved() - this.#framesBefore);
     const calls = this.#hostCalls() - this.#hostCallsBefore;
     const cost =
-      handling + frames * FRAME_COST + refills * REFILL_COST + calls * HOST_CALL_COST + this.#spent;
+      handling +
+      frames * FRAME_COST +
+      refills * REFILL_COST +
+      decoded * DECODE_COST +
+      calls * HOST_CALL_COST +
+      this.#spent;
     this.#spent = 0;
     const run = retired - this.#charged;
     this.#charged = retired;

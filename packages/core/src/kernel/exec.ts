@@ -10,7 +10,7 @@ import type { KernelLimits } from './limits.js';
 import { type ImageFailure, loadImage, type ProgramFile, type ProgramImage } from './image.js';
 
 /** Bytes of a program that are brought into memory before others have their turn. */
-const LOAD_BYTES = 2 ** 20;
+const LOADED_AT_ONCE = 2 ** 20;
 
 export interface ExecRequest {
   readonly path: Uint8Array;
@@ -45,11 +45,11 @@ export class Loader {
     if (held !== undefined) return held;
     try {
       const left = file.sizeBytes - loaded;
-      if (left > LOAD_BYTES) {
-        const problem = file.load(loaded, LOAD_BYTES);
-        return problem ?? { again: loaded + LOAD_BYTES };
+      if (left > LOADED_AT_ONCE) {
+        const problem = file.load(loaded, LOADED_AT_ONCE);
+        return problem ?? { again: loaded + LOADED_AT_ONCE };
       }
-      const program = programFile(file, lastName(new TextDecoder().decode(path)));
+      const program = programFile(file, lastName(path));
       if (typeof program === 'string') return program;
       return loadImage(this.#virtualMemory, program, argv, processBytes);
     } finally {
@@ -75,8 +75,17 @@ export class Loader {
   }
 }
 
-/** A path's last name. */
-export const lastName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+/** A byte order mark is part of a path. */
+const PATH_DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** A path as text, for people. */
+export const pathText = (path: Uint8Array): string => PATH_DECODER.decode(path);
+
+/** A path's last name, for people. */
+const lastName = (path: Uint8Array): string => {
+  const text = pathText(path);
+  return text.slice(text.lastIndexOf('/') + 1);
+};
 
 /** As an exception, for whoever spawns. */
 const pathError = (path: string, problem: FileProblem): HolsteinError => {

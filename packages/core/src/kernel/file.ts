@@ -18,7 +18,7 @@ export interface Wait {
   readonly progress?: number;
 }
 
-/** The call has done a part of its work, and is made again at the process's next turn. */
+/** The call has done a part of its work, and is made again: at the process's next turn, where this one is spent. */
 export interface Again {
   readonly again: number;
 }

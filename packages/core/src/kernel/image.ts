@@ -23,6 +23,8 @@ const POINTER_BYTES = 8;
 
 export interface ProgramImage {
   readonly kind: 'program';
+  /** The program's, for people. */
+  readonly name: string;
   readonly space: AddressSpace;
   readonly entry: number;
   /** Where the stack pointer starts: the address of argv. */
@@ -70,6 +72,7 @@ export const loadImage = (
     }
     return {
       kind: 'program',
+      name: program.name,
       space: makeSpace(virtualMemory, elf.segments, program, stack, stackTop),
       entry: elf.entry,
       stackPointer: stackTop - stack.length,

@@ -1,6 +1,6 @@
 /**
  * The kernel: processes, their scheduling, and their lives from spawn to wait. System calls are in
- * system-calls.ts.
+ * system-calls/.
  *
  * Processes take turns by a budget of instructions, so every run is deterministic. Time is what has been
  * run: an instruction is a unit, a system call and a page fault are some more, and `instructionsPerTick`
@@ -15,7 +15,7 @@ import type { ForkKind, VirtualMemory } from '../space/index.js';
 import { Accounting, PAGE_FAULT_COST, SYSTEM_CALL_COST } from './accounting.js';
 import { auditProcesses } from './audit.js';
 import { Console } from './console.js';
-import { lastName, Loader } from './exec.js';
+import { Loader, pathText } from './exec.js';
 import { faultReason } from './fault-report.js';
 import { type Again, type Channel, FileTable, type OpenFile } from './file.js';
 import { CONSOLE_MAJOR } from './files/device.js';
@@ -162,7 +162,7 @@ export class Kernel {
       );
     }
     const image = this.#loader.loadNow(argv, this.files.root);
-    const process = this.#addProcess(lastName(path), image, this.#consoleFiles(), this.files.root);
+    const process = this.#addProcess(image.name, image, this.#consoleFiles(), this.files.root);
     this.#init = process;
     this.#switchTo(process);
     this.#enterImage(image);
@@ -219,11 +219,11 @@ export class Kernel {
     if (typeof image === 'string') return -1;
     if ('again' in image) return image;
     if (image.kind === 'failure') {
-      this.#options.log?.(`${process} cannot run ${PATH_DECODER.decode(path)}: it ${image.problem}`);
+      this.#options.log?.(`${process} cannot run ${pathText(path)}: it ${image.problem}`);
       return -1;
     }
     process.space.close();
-    process.name = lastName(PATH_DECODER.decode(path));
+    process.name = image.name;
     process.space = image.space;
     process.breakAddress = image.breakAddress;
     this.hart.enter(image.space.table);
@@ -483,8 +483,6 @@ export class Kernel {
 }
 
 const CONSOLE_NAME = 'console';
-/** A byte order mark is part of a path. */
-const PATH_DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const STOP_MESSAGES = {
   breakpoint: 'it ran a breakpoint',

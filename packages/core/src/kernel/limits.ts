@@ -53,7 +53,10 @@ export const XV6_LIMITS: KernelLimits = {
   consoleBytes: 65_536,
 };
 
-/** The least that a machine works with: descriptors 0, 1 and 2, a program's path and the null after it. */
+/**
+ * The least that a machine works with: descriptors 0, 1 and 2; a program's path and the null after it; '..'; the root, the
+ * console, a program and a file that it opens.
+ */
 const LEAST: Readonly<Partial<Record<keyof KernelLimits, number>>> = {
   filesPerProcess: 3,
   arguments: 2,

@@ -47,7 +47,10 @@ export class Process {
   channel: Channel | undefined;
   /** Where a pager that it waited for has failed: what it waited in. */
   failedWait: FailedWait | undefined;
-  /** While a system call is being made again: bytes that it has dealt with, or the tick that it sleeps until. */
+  /**
+   * While a system call is being made again, what its earlier tries have left: bytes that were moved, committed or loaded;
+   * of sleep, the tick that it lasts until; of a shrinking sbrk, the break that there was, negative.
+   */
   progress: number | undefined;
 
   constructor(

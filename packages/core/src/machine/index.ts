@@ -3,8 +3,9 @@
  * program in it.
  */
 export { globalHost, type Host } from './host.js';
-export { Machine, type MachineOptions, type RunOptions, type RunResult } from './machine.js';
+export { Machine, type MachineOptions, type RunResult } from './machine.js';
 export { formatMemoryReport, type MemoryReport } from './memory-report.js';
 export type { MachineFiles } from './put-files.js';
+export type { RunOptions, RunOutcome } from './run.js';
 export type { RunningProgram } from './running.js';
 export type { ByteSink, ByteSource, ConsoleInput, ConsoleOutput } from './streams.js';

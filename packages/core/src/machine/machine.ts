@@ -2,13 +2,12 @@
  * The machine: RAM, hart and kernel put together. It boots once, and may then run programs one after
  * another; each run has a kernel of its own, and gives back all the memory that it took.
  */
-import { hex, HolsteinError, InvalidArgument, PAGE_SIZE, PhysicalMemory, virtAddr } from '../frame/index.js';
+import { hex, HolsteinError, PAGE_SIZE, PhysicalMemory, virtAddr } from '../frame/index.js';
 import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart } from '../hart/index.js';
 import {
   FileTree,
   Kernel,
   type KernelLimits,
-  type KernelState,
   KILLED_STATUS,
   MemoryFiles,
   type ProcessState,
@@ -29,16 +28,8 @@ import { readWhole, writeWhole } from './file-access.js';
 import { globalHost, type Host } from './host.js';
 import { type MemoryReport, reportBetween, snapshot } from './memory-report.js';
 import { type MachineFiles, putFiles } from './put-files.js';
+import { checkRunOptions, MOST_OUTPUT_BYTES, Run, type RunOptions, type RunOutcome } from './run.js';
 import { InputStream, type RunningProgram } from './running.js';
-import {
-  type ByteSink,
-  type ConsoleInput,
-  type ConsoleOutput,
-  InputPump,
-  sinkOf,
-  sourceOf,
-  unlessAborted,
-} from './streams.js';
 
 export interface MachineOptions {
   /** RAM in bytes, the hart's part included: a multiple of 64 KiB, up to 4 GiB less 64 KiB. Default 128 MiB. */
@@ -69,25 +60,8 @@ export interface MachineOptions {
   readonly host?: Host;
 }
 
-export interface RunOptions {
-  /** Console input. Without it processes read the end of the file. */
-  readonly input?: ConsoleInput;
-  /** Console output. Without it output is dropped. A stream is left open at the end. */
-  readonly output?: ConsoleOutput;
-  /** Ends the run early: all processes are killed. */
-  readonly signal?: AbortSignal;
-  /** And so does having run so many instructions, 1 or more, all processes together. */
-  readonly maxInstructions?: number;
-}
-
 export interface RunResult {
-  /**
-   *      exited    process 1 has exited
-   *      aborted   the signal ended the run
-   *      limited   it had run as many instructions as it might
-   *      stuck     every process waited for another; they were killed
-   */
-  readonly outcome: 'exited' | 'aborted' | 'limited' | 'stuck';
+  readonly outcome: RunOutcome;
   /** Process 1's status; -1 where it was killed. */
   readonly exitStatus: number;
   /** Instructions that the run's processes ran. */
@@ -110,10 +84,6 @@ export interface ProcessInfo {
 }
 
 const DEFAULT_MEMORY_BYTES = 128 * 2 ** 20;
-/** For how long the machine runs before the host's event loop gets a turn. */
-const TURN_MS = 10;
-/** And how much output it has before the sink gets it. */
-const MOST_OUTPUT_BYTES = 65_536;
 /** In small RAM decoded code gets a 32nd of it, and room for this many frames at least. */
 const CODE_SHARE = 32;
 const LEAST_CODE_SLOTS = 4;
@@ -126,9 +96,7 @@ export class Machine implements Disposable {
   readonly #options: MachineOptions;
   readonly #host: Host;
   #kernel: Kernel | undefined;
-  #interruptions = 0;
-  /** Ends the wait for input or a pager. */
-  #wake: (() => void) | undefined;
+  #run: Run | undefined;
 
   /**
    * Boots a machine.
@@ -172,13 +140,7 @@ export class Machine implements Disposable {
    *   `output` reject with.
    */
   async run(argv: readonly [path: string, ...rest: string[]], options: RunOptions = {}): Promise<RunResult> {
-    const { maxInstructions = Number.POSITIVE_INFINITY } = options;
-    if (
-      !(maxInstructions >= 1) ||
-      (Number.isFinite(maxInstructions) && !Number.isSafeInteger(maxInstructions))
-    ) {
-      throw new InvalidArgument(`maxInstructions of ${maxInstructions}: give a whole number, 1 or more`);
-    }
+    checkRunOptions(options);
     if (this.#isRunning) {
       throw new HolsteinError('EBUSY', 'the machine is running a program already');
     }
@@ -192,7 +154,8 @@ export class Machine implements Disposable {
     kernel.spawn(argv);
     this.#kernel = kernel;
     try {
-      const outcome = await this.#runToEnd(kernel, options);
+      this.#run = new Run(kernel, this.#host, options);
+      const outcome = await this.#run.toEnd();
       // Before the report, which is to say that everything has been given back.
       kernel.shutDown();
       if (kernel.unsaved.length > 0) throw new HolsteinError('EIO', kernel.unsaved.join('; '));
@@ -314,8 +277,7 @@ export class Machine implements Disposable {
   /** What Ctrl-C does at a terminal: kills what a shell waits for. @returns whether there was anything. */
   interrupt(): boolean {
     const any = this.#isRunning && this.#kernel!.interrupt();
-    this.#interruptions++;
-    this.#wake?.();
+    this.#run?.wake();
     return any;
   }
 
@@ -339,98 +301,6 @@ export class Machine implements Disposable {
       if (!this.#isRunning) this.files.inodes.close();
     }
   }
-
-  async #runToEnd(
-    kernel: Kernel,
-    { input, output, signal, maxInstructions }: RunOptions,
-  ): Promise<RunResult['outcome']> {
-    const { console } = kernel;
-    const source = input === undefined ? undefined : sourceOf(input);
-    if (source === undefined) console.endInput();
-    const sink = sinkOf(output ?? { write: () => {} });
-    const pump = source === undefined ? undefined : new InputPump(source.end, console);
-    try {
-      return await this.#runTurns(kernel, { pump, sink: sink.end, signal, maxInstructions });
-    } finally {
-      source?.letGo();
-      sink.letGo();
-    }
-  }
-
-  async #runTurns(
-    kernel: Kernel,
-    { pump, sink, signal, maxInstructions = Number.POSITIVE_INFINITY }: Ends,
-  ): Promise<RunResult['outcome']> {
-    const { console } = kernel;
-    for (;;) {
-      // From here on: what is interrupted while output is taken must not sleep after.
-      const interruption = new Promise<void>((resolve) => (this.#wake = resolve));
-      const interruptions = this.#interruptions;
-      const turn = this.#runTurn(kernel, maxInstructions);
-      for (const bytes of turn.output) {
-        if ((await unlessAborted(sink.write(bytes), signal)) === 'aborted') return 'aborted';
-      }
-      if (turn.state === 'halted') return 'exited';
-      if (turn.state === 'limited') return 'limited';
-      if (signal?.aborted === true) return 'aborted';
-      if (turn.state === 'stuck' && interruptions === this.#interruptions) return 'stuck';
-      const arrival =
-        console.wantsInput && kernel.table.hasWaiterFor(console.inputChannel) ? pump?.ask() : undefined;
-      const wait = this.#nextEvent(turn.state, kernel, arrival, interruption);
-      if ((await unlessAborted(wait, signal)) === 'aborted') return 'aborted';
-      pump?.throwFailure();
-    }
-  }
-
-  /** What to wait for before the next turn. */
-  #nextEvent(
-    state: KernelState,
-    kernel: Kernel,
-    arrival: Promise<void> | undefined,
-    interruption: Promise<void>,
-  ): Promise<void> | undefined {
-    switch (state) {
-      case 'waiting-for-input':
-        return Promise.race([arrival ?? interruption, interruption]);
-      case 'waiting-for-pager':
-        return Promise.race([kernel.pagerAnswer, arrival ?? interruption, interruption]);
-      default:
-        return this.#host.pause();
-    }
-  }
-
-  /**
-   * Steps until the host should have a turn, or nothing more can be done. Output is taken after each step,
-   * so that the room that writers see depends on what has run, never on the host's speed.
-   */
-  #runTurn(kernel: Kernel, mostInstructions: number): Turn {
-    const output: Uint8Array[] = [];
-    const end = this.#host.now() + TURN_MS;
-    let outputBytes = 0;
-    for (;;) {
-      const left = mostInstructions - kernel.instructions;
-      const state = left > 0 || kernel.exitStatus !== undefined ? kernel.step(left) : 'limited';
-      if (kernel.console.outputBytes > 0) {
-        output.push(kernel.console.takeOutput());
-        outputBytes += output.at(-1)!.length;
-      }
-      const goesOn = state === 'running' || state === 'waiting-for-output';
-      if (!goesOn || outputBytes >= MOST_OUTPUT_BYTES || this.#host.now() >= end) return { state, output };
-    }
-  }
-}
-
-/** What a run has on the host's side. */
-interface Ends {
-  readonly pump: InputPump | undefined;
-  readonly sink: ByteSink;
-  readonly signal: AbortSignal | undefined;
-  readonly maxInstructions: number | undefined;
-}
-
-interface Turn {
-  readonly state: KernelState | 'limited';
-  readonly output: readonly Uint8Array[];
 }
 
 /** A size that makes no sense gets the least, and its error from RAM itself. */

@@ -14,9 +14,9 @@ export abstract class Inode {
   readonly number: number;
   /** What the host knows it by; undefined for what is not the host's. */
   readonly key: string | undefined;
-  /** Names that it has. */
+  /** Names that it has. The tree counts them. */
   links = 1;
-  /** How often it is held. */
+  /** How often it is held. The inode table counts it. */
   holders = 0;
 
   constructor(store: Store, number: number, key?: string) {

@@ -158,19 +158,20 @@ export class Store {
     if (!this.isReadOnly) {
       const opened = this.#open(path, O_RDWR, true);
       // What may be read alone is still a file.
-      if (opened !== 'EACCES' && opened !== 'EROFS') return unlessOpened(opened);
+      if (opened !== 'EACCES' && opened !== 'EROFS') return opened;
     }
-    return unlessOpened(this.#open(path, O_RDONLY, false));
+    return this.#open(path, O_RDONLY, false);
   }
 
   /** Makes a regular file that is not there yet, and opens it. */
   create(path: string): HostFile | FileProblem {
     const { O_RDWR, O_CREAT, O_EXCL } = this.#fileSystem.constants;
     return this.#change(() => {
-      const made = this.#open(path, O_RDWR | O_CREAT | O_EXCL, true);
-      if (typeof made !== 'object' || 'fd' in made) return made;
-      this.unlink(path);
-      return made.opened;
+      const fd = this.#openDescriptor(path, O_RDWR | O_CREAT | O_EXCL);
+      if (typeof fd === 'string') return fd;
+      const file = this.#look(fd, true);
+      if (typeof file === 'string') this.unlink(path);
+      return file;
     });
   }
 
@@ -213,17 +214,24 @@ export class Store {
     return this.#hostPath(path);
   }
 
-  /** @returns in an object what was wrong with a file that could be opened. */
-  #open(path: string, flags: number, writable: boolean): HostFile | FileProblem | Opened {
-    const { constants } = this.#fileSystem;
+  #open(path: string, flags: number, writable: boolean): HostFile | FileProblem {
+    const fd = this.#openDescriptor(path, flags);
+    return typeof fd === 'string' ? fd : this.#look(fd, writable);
+  }
+
+  #openDescriptor(path: string, flags: number): number | FileProblem {
+    const { O_NOFOLLOW, O_NONBLOCK } = this.#fileSystem.constants;
     // A pipe of the host that takes a file's place would make the host wait.
-    const careful = flags | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-    const fd = this.#try(() => this.calling.openSync(this.#hostPath(path), careful, NEW_FILE_MODE));
-    if (typeof fd === 'string') return fd;
+    const careful = flags | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+    return this.#try(() => this.calling.openSync(this.#hostPath(path), careful, NEW_FILE_MODE));
+  }
+
+  /** What a descriptor is of; it is closed where that is no regular file. */
+  #look(fd: number, writable: boolean): HostFile | FileProblem {
     const stats = this.#try(() => this.calling.fstatSync(fd, BIGINT));
     if (typeof stats !== 'string' && stats.isFile()) return { fd, writable, stats };
     this.#do(() => this.calling.closeSync(fd));
-    return { opened: typeof stats === 'string' ? stats : 'EACCES' };
+    return typeof stats === 'string' ? stats : 'EACCES';
   }
 
   #hostPath(path: string): string {
@@ -247,13 +255,6 @@ export class Store {
     }
   }
 }
-
-interface Opened {
-  readonly opened: FileProblem;
-}
-
-const unlessOpened = (result: HostFile | FileProblem | Opened): HostFile | FileProblem =>
-  typeof result === 'object' && 'opened' in result ? result.opened : result;
 
 /** @throws the error, where it is no host's. */
 export const problemOf = (error: unknown): FileProblem => {

@@ -5,35 +5,35 @@
 import type { Kernel } from '../kernel.js';
 import type { Process } from '../process.js';
 import { A7, FAILED, type Result, type SystemCall } from './arguments.js';
-import * as file from './file-calls.js';
+import * as fileCalls from './file-calls.js';
 import { inspect } from './inspect-call.js';
 import { sbrk } from './memory-calls.js';
-import * as process_ from './process-calls.js';
+import * as processCalls from './process-calls.js';
 
 export { A0, A1, REPLACED, SP } from './arguments.js';
 
 const CALLS: ReadonlyMap<number, SystemCall> = new Map([
-  [1, process_.fork],
-  [2, process_.exit],
-  [3, process_.wait],
-  [4, file.pipe],
-  [5, file.read],
-  [6, process_.kill],
-  [7, process_.exec],
-  [8, file.fstat],
-  [9, file.chdir],
-  [10, file.dup],
-  [11, process_.getpid],
+  [1, processCalls.fork],
+  [2, processCalls.exit],
+  [3, processCalls.wait],
+  [4, fileCalls.pipe],
+  [5, fileCalls.read],
+  [6, processCalls.kill],
+  [7, processCalls.exec],
+  [8, fileCalls.fstat],
+  [9, fileCalls.chdir],
+  [10, fileCalls.dup],
+  [11, processCalls.getpid],
   [12, sbrk],
-  [13, process_.sleep],
-  [14, process_.uptime],
-  [15, file.open],
-  [16, file.write],
-  [17, file.mknod],
-  [18, file.unlink],
-  [19, file.link],
-  [20, file.mkdir],
-  [21, file.close],
+  [13, processCalls.sleep],
+  [14, processCalls.uptime],
+  [15, fileCalls.open],
+  [16, fileCalls.write],
+  [17, fileCalls.mknod],
+  [18, fileCalls.unlink],
+  [19, fileCalls.link],
+  [20, fileCalls.mkdir],
+  [21, fileCalls.close],
   // holstein's own, far from the numbers that courses give to theirs.
   [1001, inspect],
 ]);
