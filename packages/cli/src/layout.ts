@@ -3,6 +3,7 @@
  *
  *                             in memory      with --root DIR
  *      holstein's programs    /              /bin, read-only, in place of DIR's own bin
+ *      README                 /              -
  *      the user's files       -              /
  *      a file of the host's   /host          /host, read-only
  *        that is to be run
@@ -22,6 +23,8 @@ export interface Layout {
 }
 
 const HOST_DIRECTORY = '/host';
+/** xv6's disk has a file of that name, and its tests read it. */
+const README = `This machine's files are in memory, and are gone with it.\nProgram NAME is /NAME: ls / shows them.\n`;
 /** The kernel takes this for no limit of its own. */
 const UNLIMITED = 2 ** 30;
 /** The host's own files are not held to xv6's limits. */
@@ -39,7 +42,7 @@ export const layOut = (
   const hosts: NamedFiles = file?.kind === 'host' ? { [file.name]: file.content } : {};
   if (root === undefined) {
     if (readOnly) throw new CommandError(EXIT.usage, '--read-only is about a directory: give --root too');
-    const files = { ...inDirectory('', own), ...inDirectory(HOST_DIRECTORY, hosts) };
+    const files = { '/README': README, ...inDirectory('', own), ...inDirectory(HOST_DIRECTORY, hosts) };
     return { initPath: '/init', pathOf: (found) => pathOf(found, ''), machine: { files } };
   }
   const store: StoreOptions = {

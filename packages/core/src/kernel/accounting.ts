@@ -13,7 +13,7 @@ import type { VirtualMemory } from '../space/index.js';
 /** What a system call and a page fault cost of a quantum, in instructions: about their time on the host. */
 export const SYSTEM_CALL_COST = 200;
 export const PAGE_FAULT_COST = 200;
-/** And each frame that either takes, frees or shares, each frame of code that is to be decoded, and each instruction of it. */
+/** And each frame that either takes, frees or shares; each frame of code, and each instruction of it, that is decoded. */
 const FRAME_COST = 500;
 const REFILL_COST = 5_000;
 const DECODE_COST = 20;

@@ -23,8 +23,8 @@ export type AnyInode = Directory | RegularFile | Device;
 
 /** Files that nobody holds whose objects, and the host's descriptors, are kept. */
 const MOST_IDLE = 32;
-/** What is written back in one go. */
-const MOST_CHANGED_BYTES = 8 * 2 ** 20;
+/** What is written back in one go, about. */
+const MOST_CHANGED_PAGES = 2048;
 /** Sentences on what went wrong where nobody could be told. */
 const MOST_PROBLEMS = 100;
 /** Inodes that are known; beyond, those are forgotten that nothing depends on. */
@@ -41,8 +41,8 @@ export class InodeTable {
   readonly #numbers = new Set<number>();
   /** No number below it is free. */
   #lowestNumber = 1;
-  /** Bytes that were written since all was last written back, at least. */
-  #changedBytes = 0;
+  /** Pages that were written since all was last written back, at most. */
+  #changedPages = 0;
   /** Sentences on descriptors that a host would not close. */
   #problems: string[] = [];
 
@@ -172,7 +172,7 @@ export class InodeTable {
 
   /** Gives the hosts what is changed. @returns a sentence for each file that could not be: it is changed still. */
   sync(): string[] {
-    this.#changedBytes = 0;
+    this.#changedPages = 0;
     const problems: string[] = [];
     for (const inode of [...this.#held, ...this.#unsaved]) {
       if (!(inode instanceof RegularFile) || inode.links === 0) continue;
@@ -240,7 +240,7 @@ export class InodeTable {
       budget: this.budgetOf(store),
       fileBytes: this.#limits.fileBytes,
       relieve: () => void this.sync(),
-      noteChanged: (bytes: number) => this.#noteChanged(bytes),
+      noteChanged: (pages: number) => this.#noteChanged(pages),
       report: (problem: string) =>
         void (this.#problems.length < MOST_PROBLEMS && this.#problems.push(problem)),
     };
@@ -248,9 +248,9 @@ export class InodeTable {
   }
 
   /** Writes back behind those who write much, so that no close has much to do. */
-  #noteChanged(bytes: number): void {
-    this.#changedBytes += bytes;
-    if (this.#changedBytes > MOST_CHANGED_BYTES) this.sync();
+  #noteChanged(pages: number): void {
+    this.#changedPages += pages;
+    if (this.#changedPages > MOST_CHANGED_PAGES) this.sync();
   }
 
   #remember(inode: Directory | RegularFile): void {

@@ -10,6 +10,7 @@
  * A program that runs has its file's object mapped, and must not see what is written to the file later: the first write
  * after that gives the file another object, and leaves the one that it had to those who run it.
  */
+import { pagesIn } from '../../frame/index.js';
 import type { MemoryObjects, Vmo } from '../../vmo/index.js';
 import { blocksOf, type DiskBudget } from './disk-budget.js';
 import type { HostStats } from './host-file-system.js';
@@ -28,8 +29,8 @@ export interface FileHome {
   readonly fileBytes: number;
   /** Writes back what can be: frames are short. */
   readonly relieve: () => void;
-  /** Hears of bytes that the host has not got yet. */
-  readonly noteChanged: (bytes: number) => void;
+  /** Hears of pages that the host has not got yet. */
+  readonly noteChanged: (pages: number) => void;
   /** Hears what went wrong where nobody else can be told. */
   readonly report: (problem: string) => void;
 }
@@ -126,7 +127,7 @@ export class RegularFile extends Inode {
     if (!this.hasRoomFor(end)) return 'ENOSPC';
     const failed = this.#withRoom(() => this.#writeBytes(offset, bytes));
     this.#charge(this.sizeBytes);
-    if (failed === undefined) this.#home.noteChanged(bytes.length);
+    if (failed === undefined) this.#home.noteChanged(pagesIn(bytes.length));
     return failed;
   }
 

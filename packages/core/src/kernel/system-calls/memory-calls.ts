@@ -9,7 +9,7 @@ import { A0, A1, FAILED, type Result, type SystemCall } from './arguments.js';
 const LAZY = 2;
 /** Memory that a process gets before others have their turn, and gives back. */
 const GROWTH_BYTES = 4 * 2 ** 20;
-const SHRINKING_BYTES = 64 * 2 ** 20;
+const SHRINKING_BYTES = 16 * 2 ** 20;
 /** Pages of heap that a frame of page tables is wanted for, and frames that any growth may want besides. */
 const PAGES_PER_TABLE = 512;
 const TABLES_BESIDES = 4;
