@@ -57,8 +57,9 @@ extern struct worker worker;
 __attribute__((noreturn)) void work(void);
 
 /* Says what is wrong, and ends the process. */
-#define complain(format, ...)                                                                            \
-  (fprintf(COMPLAINTS, "chaos: %lu: process %d, call %d: " format "\n", worker.seed, worker.pid, worker.calls __VA_OPT__(, ) __VA_ARGS__), \
+#define complain(format, ...)                                                                 \
+  (fprintf(COMPLAINTS, "chaos: %lu: process %d, call %d: " format "\n", worker.seed, worker.pid, \
+           worker.calls __VA_OPT__(, ) __VA_ARGS__),                                          \
    end_with_complaint())
 __attribute__((noreturn)) void end_with_complaint(void);
 

@@ -4,7 +4,11 @@
  */
 #include "chaos.h"
 
-enum kind { NOTHING, FD, TO, FROM, PATH, COUNT, PROCESS, MODE, ARGV, BYTES, VARIANT, TICKS, MAJOR, STATUS, ANY, KINDS = ANY };
+enum kind {
+  NOTHING, FD, TO, FROM, PATH, COUNT, PROCESS, MODE, ARGV, BYTES, VARIANT, TICKS, MAJOR, STATUS,
+  ANY,
+};
+#define KINDS ANY
 
 /* By number; what is not here has arguments of any kind. */
 static const unsigned char kinds[][3] = {
@@ -31,26 +35,37 @@ static const unsigned char kinds[][3] = {
     [CLOSE] = {FD},
 };
 
+/* 32 bytes that lead nowhere else, and 126: a path has one byte more at most. */
+#define DOTS_32 "././././././././././././././././"
+#define DOTS_126 DOTS_32 DOTS_32 DOTS_32 "./././././././././././././././"
+
 /* Few names, so that processes meet; some lead nowhere, some are too long, some are no names. */
 static const char *const paths[] = {
-    "a", "b", "c", "d", "d/a", "d/b", "d/e", "d/e/a", "d/e/b", "d/./a", "d/../a", "../a", "../2", "../2/d", "..", ".",
-    "a/b", "d/e/..", "d//e//a", "prog", "d/prog", "", "/", "none/a", "fourteen-bytes", "fourteen-bytes-and-more", "../..",
-    "\xc3\xa9", "...", "__proto__", HOME, HOME "/a", HOME "/d", HOME "/d/a", ROOM "/1", ROOM "/1/2/d/e", "d/e/f/g/h",
-    "./././././././././././././././././././././././././././././././././././././././././././././././././././././././././././././a",
-    "././././././././././././././././././././././././././././././././././././././././././././././././././././././././././././././a",
+    "a", "b", "c", "d", "d/a", "d/b", "d/e", "d/e/a", "d/e/b", "d/./a", "d/../a", "d//e//a", "a/b",
+    ".", "..", "../a", "../2", "../2/d", "../..", "d/e/..", "", "/", "none/a", "d/e/f/g/h", "prog", "d/prog",
+    "fourteen-bytes", "fourteen-bytes-and-more", "\xc3\xa9", "...", "__proto__",
+    HOME, HOME "/a", HOME "/d", HOME "/d/a", ROOM "/1", ROOM "/1/2/d/e",
+    DOTS_126 "a", DOTS_126 "/a",
 };
 
-static const long counts[] = {0,    1,    2,    7,     16,    100,   511, 512,   513,        1000,
-                              1024, 3000, 4096, 10000, 70000, 1 << 20, -1,  -4096, 0x7fffffff, -0x80000000L, 1L << 32, 1L << 62};
+static const long counts[] = {
+    0, 1, 2, 7, 16, 100, 511, 512, 513, 1000, 1024, 3000, 4096, 10000, 70000, 1 << 20,
+    -1, -4096, 0x7fffffff, -0x80000000L, 1L << 32, 1L << 62,
+};
 
-static const int modes[] = {O_RDONLY, O_WRONLY, O_RDWR, O_CREATE, O_CREATE | O_WRONLY, O_CREATE | O_RDWR, O_TRUNC,
-                            O_TRUNC | O_RDWR, O_CREATE | O_TRUNC | O_RDWR, O_WRONLY | O_RDWR, 0x7fffffff, -1, 4};
+static const int modes[] = {
+    O_RDONLY, O_WRONLY, O_RDWR, O_CREATE, O_CREATE | O_WRONLY, O_CREATE | O_RDWR, O_TRUNC, O_TRUNC | O_RDWR,
+    O_CREATE | O_TRUNC | O_RDWR, O_WRONLY | O_RDWR, 0x7fffffff, -1, 4,
+};
 
-static const long sizes[] = {0, 1, 8, 4095, 4096, 4097, 10000, 65536, 262144, 1 << 20, 1 << 30, 1L << 31, 1L << 38, 1L << 62};
+static const long sizes[] = {
+    0, 1, 8, 4095, 4096, 4097, 10000, 65536, 262144, 1 << 20, 1 << 30, 1L << 31, 1L << 38, 1L << 62,
+};
 
-static const unsigned long edges[] = {0,          1,          4095,         0x80000000,  0x3fffffc000, 0x3fffffdffc, 0x3fffffe000,
-                                      0x3ffffff000, 1UL << 38, 1UL << 39,    1UL << 62,   1UL << 63,    -1UL,         -8UL,
-                                      -4096UL,    0xffffffff, 0xeaeb0b5b00002f5e};
+static const unsigned long edges[] = {
+    0, 1, 4095, 0x80000000, 0xffffffff, 0x3fffffc000, 0x3fffffdffc, 0x3fffffe000, 0x3ffffff000, 1UL << 38, 1UL << 39,
+    1UL << 62, 1UL << 63, -1UL, -8UL, -4096UL, 0xeaeb0b5b00002f5e,
+};
 
 #define PICK(table) ((table)[below(sizeof(table) / sizeof(table)[0])])
 
@@ -124,7 +139,9 @@ static long draw_arguments(void) {
     bad[count] = 0;
     return (long)bad;
   }
-  const long numbers[] = {(long)(next_random() >> 2), (long)worker.seed, worker.first_pid, worker.last_pid, worker.budget};
+  const long numbers[] = {
+      (long)(next_random() >> 2), (long)worker.seed, worker.first_pid, worker.last_pid, worker.budget,
+  };
   good[0] = (char *)(unsigned long)worker.self;
   good[1] = "--child";
   for (int i = 0; i < 5; i++) good[2 + i] = decimal(texts[i] + sizeof texts[i], numbers[i]);
@@ -169,7 +186,9 @@ static long draw(enum kind kind) {
 }
 
 static long draw_number(void) {
-  static const long outside[] = {31, 32, 64, 1000, INSPECT, INSPECT, 1002, 0x7fffffff, -1, -21, -0x80000000L, 5L << 32 | GETPID};
+  static const long outside[] = {
+      31, 32, 64, 1000, INSPECT, INSPECT, 1002, 0x7fffffff, -1, -21, -0x80000000L, 5L << 32 | GETPID,
+  };
   if (once_in(20)) return PICK(outside);
   /* Files are most of what there is to be tried. */
   if (once_in(3)) return once_in(2) ? OPEN : (long)(READ + below(2) * (WRITE - READ));

@@ -127,7 +127,8 @@ static void start(int number, int round, int go, int report) {
   take_descriptors(report);
   if (chdir(HOME) != 0) exit(1);
   worker.pid = getpid();
-  worker.random = worker.seed * 0x9e3779b97f4a7c15UL + (unsigned long)(round * MOST_PROCESSES + number + 1) * 0xbf58476d1ce4e5b9UL;
+  unsigned long which = (unsigned long)(round * MOST_PROCESSES + number + 1);
+  worker.random = worker.seed * 0x9e3779b97f4a7c15UL + which * 0xbf58476d1ce4e5b9UL;
   if (worker.random == 0) worker.random = 1;
   worker.budget = BUDGET;
   worker.is_first = 1;

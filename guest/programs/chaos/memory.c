@@ -111,7 +111,8 @@ int is_own(unsigned long address) {
 }
 
 int is_readable(unsigned long address) {
-  if (address < (unsigned long)text_end || (address >= (unsigned long)data_start && address < (unsigned long)data_end)) return 1;
+  if (address < (unsigned long)text_end) return 1;
+  if (address >= (unsigned long)data_start && address < (unsigned long)data_end) return 1;
   /* The page of the stack is the one before the heap; the guard page is before that. */
   return address >= (unsigned long)scratch - PAGE_SIZE && address < (unsigned long)heap_end;
 }

@@ -6,7 +6,6 @@
 
 #define CONSOLE_MAJOR 1
 #define MOST_TICKS 1
-#define O_MODES (O_WRONLY | O_RDWR | O_CREATE | O_TRUNC)
 
 int written_argument(int number) {
   switch (number) {
@@ -104,8 +103,12 @@ const char *forbidden(const struct call *call) {
   }
   if (number == MKNOD && (short)arguments[1] == CONSOLE_MAJOR) return "reading the console waits for somebody to type";
   if (number == SLEEP && first > MOST_TICKS) return "it is only time";
-  if (number == KILL && first > 0 && first <= worker.first_pid) return "process 1, the shell and the supervisor must live";
+  if (number == KILL && first > 0 && first <= worker.first_pid) {
+    return "process 1, the shell and the supervisor must live";
+  }
   if (number == SBRK && cuts_own(arguments[0])) return "the process would end at once: selftest does that";
-  if (number == EXIT && worker.is_first && !once_in(16)) return "the processes that have most calls to make would make few";
+  if (number == EXIT && worker.is_first && !once_in(16)) {
+    return "the processes that have most calls to make would make few";
+  }
   return 0;
 }

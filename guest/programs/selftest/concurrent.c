@@ -85,7 +85,9 @@ static void link_about(int number) {
         break;
       case 2: {
         int fd = open(name, O_RDONLY);
-        if (fd >= 0) expect("read of an empty file", 0, read(fd, page, 1)), close(fd);
+        if (fd < 0) break;
+        expect("read of an empty file", 0, read(fd, page, 1));
+        close(fd);
         break;
       }
       default:
@@ -100,7 +102,9 @@ void concurrent_link(void) {
   for (int i = 0; i < 3; i++) {
     const char *name = numbered('c', i);
     int fd = open(name, O_RDONLY);
-    if (fd >= 0) close(fd), remove_file(name);
+    if (fd < 0) continue;
+    close(fd);
+    remove_file(name);
   }
   expect_links("cat", 1);
   check_file("cat", 1, 0);
@@ -185,10 +189,14 @@ static void make_or_pass(int number) {
       if (mkdir("way") == 0) unlink("way");
     } else if (number == 1) {
       int fd = open("way/../mark", O_RDONLY);
-      if (fd >= 0) expect("read by a way that is gone", 1, read(fd, page, 1)), close(fd);
+      if (fd < 0) continue;
+      expect("read by a way that may be gone", 1, read(fd, page, 1));
+      close(fd);
     } else if (number == 2) {
       int fd = open("way/f", O_CREATE | O_RDWR);
-      if (fd >= 0) close(fd), unlink("way/f");
+      if (fd < 0) continue;
+      close(fd);
+      unlink("way/f");
     } else {
       unlink("way");
       mkdir("way");

@@ -6,7 +6,8 @@
 static char *grow_lazily(long size) {
   char *start = sbrk_lazy(size);
   if (start == SBRK_FAILED) fail("sbrk_lazy of %ld bytes failed", size);
-  if (sbrk(0) != start + size) fail("break after sbrk_lazy (expected %p, got %p)", (void *)(start + size), (void *)sbrk(0));
+  char *end = sbrk(0);
+  if (end != start + size) fail("break after sbrk_lazy (expected %p, got %p)", (void *)(start + size), (void *)end);
   return start;
 }
 

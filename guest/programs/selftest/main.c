@@ -184,6 +184,7 @@ static const struct test_case cases[] = {
     {"memory-exec", 1, memory_exec},
     {"memory-fork", 1, memory_fork},
     {"memory-files", 1, memory_files},
+    {"memory-writes", 1, memory_writes},
     {"directory-large", 1, directory_large},
     {"disk-bad-writes", 1, disk_bad_writes},
     {"inode-limit", 1, inode_limit},

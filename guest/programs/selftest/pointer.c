@@ -120,7 +120,9 @@ void bad_path(void) {
         mknod(at, 1, 0),    unlink(at),                  link(at, "g"), link("f", at),
     };
     for (unsigned call = 0; call < sizeof results / sizeof results[0]; call++) {
-      if (results[call] != -1) fail("call %u with a path at %p (expected -1, got %d)", call, (const void *)at, results[call]);
+      if (results[call] != -1) {
+        fail("call %u with a path at %p (expected -1, got %d)", call, (const void *)at, results[call]);
+      }
     }
   }
   expect("lowest descriptor after failed opens", 3, dup(0));

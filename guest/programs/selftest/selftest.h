@@ -59,7 +59,7 @@ void *bad_pointer(unsigned i);
 /* call.c: 0 when all registers are as they were after so many turns of a loop and a call. */
 long changed_registers(long base, long turns);
 
-/* exhaust.c: how much room the disk has, and for how many files. Leave it as it was. */
+/* disk.c: how much room the disk has, and for how many files. Leave it as it was. */
 long free_blocks(void);
 int free_inodes(void);
 
@@ -254,14 +254,19 @@ void concurrent_rewrite(void);
 void concurrent_directory(void);
 void concurrent_pipe(void);
 
-/* exhaust.c */
+/* limit.c */
 void open_files_limit(void);
 void open_inodes_limit(void);
 void process_limit(void);
+
+/* shortage.c */
 void memory_limit(void);
 void memory_exec(void);
 void memory_fork(void);
 void memory_files(void);
+void memory_writes(void);
+
+/* disk.c */
 void disk_full(void);
 void inode_limit(void);
 void directory_large(void);

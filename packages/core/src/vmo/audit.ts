@@ -9,7 +9,7 @@ import {
   usageName,
 } from '../frame/index.js';
 import type { MemoryObject } from './memory-object.js';
-import { isZeroNode, type PageNode } from './page-node.js';
+import { countsClean, countsFirst, isZeroNode, type PageNode } from './page-node.js';
 import { EMPTY, type PageSlot, SLOT_DIRTY, SLOT_SAVING, SLOT_ZERO, slotFrame } from './page-slot.js';
 
 /** What was found of one RAM. */
@@ -53,6 +53,7 @@ const recountTree = (object: MemoryObject, recount: Recount): void => {
   const { root, level, origin } = object.pages.tree;
   if (root === undefined) return;
   countNode(root, level, recount);
+  if (object.source !== undefined) countFirst(root, recount.problems);
   const width = 64 ** level;
   const outside = (page: number): boolean => page < origin || page >= origin + object.sizePages;
   visitSlots(root, width, 0, (page, slot) => {
@@ -65,18 +66,34 @@ const countNode = (node: PageNode, level: number, recount: Recount): void => {
   const found = recount.nodes.get(node) ?? 0;
   recount.nodes.set(node, found + 1);
   if (found > 0) return;
-  let used = 0;
+  let [used, clean] = [0, 0];
   for (const child of node.children) {
     if (child === undefined) continue;
     used++;
     countNode(child, level - 1, recount);
+    clean += child.clean;
   }
   for (const slot of node.slots) {
     if (slot !== EMPTY) used++;
     if (slotFrame(slot) !== 0) recount.lists[slotFrame(slot)]!++;
+    clean += countsClean(slot);
   }
-  if (used === node.used) return;
-  recount.problems.push(`a node of page lists says that it has ${node.used} entries, and has ${used}`);
+  if (used !== node.used)
+    recount.problems.push(`a node of page lists says that it has ${node.used} entries, and has ${used}`);
+  if (clean !== node.clean)
+    recount.problems.push(`a node of page lists counts ${node.clean} clean pages, ${clean} were found`);
+};
+
+/** Checks what the nodes of an object with a pager count of the pages that go first. @returns how many are below the node. */
+const countFirst = (node: PageNode, problems: string[]): number => {
+  let first = 0;
+  for (const child of node.children) {
+    if (child !== undefined && !isZeroNode(child)) first += countFirst(child, problems);
+  }
+  for (const slot of node.slots) first += countsFirst(slot);
+  if (first !== node.first)
+    problems.push(`a node of page lists counts ${node.first} pages that go first, ${first} were found`);
+  return first;
 };
 
 const visitSlots = (

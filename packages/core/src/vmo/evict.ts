@@ -12,22 +12,30 @@
  */
 import type { MemoryObject } from './memory-object.js';
 import { dropClean } from './page-drops.js';
-import { type PageSlot, SLOT_FIRST, SLOT_KEEP, SLOT_USED, slotFrame } from './page-slot.js';
+import type { PageList } from './page-list.js';
+import { type PageSlot, SLOT_KEEP, SLOT_USED, slotFrame } from './page-slot.js';
 import { isChanged } from './page-writes.js';
 
 const MOST_AT_ONCE = 32;
 
 interface Round {
+  /** The next page of `from … to - 1` that the round looks at. What it finds nothing in costs it nothing. */
+  readonly next: (pages: PageList, from: number, to: number) => number;
   readonly mayGo: (slot: PageSlot) => boolean;
   /** Whether the hand takes the mark of use from what it passes over. */
   readonly clearsUsed: boolean;
 }
 
+const nextFirst: Round['next'] = (pages, from, to) => pages.nextFirst(from, to);
+const nextClean: Round['next'] = (pages, from, to) => pages.nextClean(from, to);
+
+const ROUND_OF_FIRST: Round = { next: nextFirst, mayGo: () => true, clearsUsed: false };
+
+/** Those of all clean pages. */
 const ROUNDS: readonly Round[] = [
-  { mayGo: (slot) => (slot & SLOT_FIRST) !== 0, clearsUsed: false },
-  { mayGo: (slot) => (slot & (SLOT_USED | SLOT_KEEP)) === 0, clearsUsed: true },
-  { mayGo: (slot) => (slot & SLOT_KEEP) === 0, clearsUsed: false },
-  { mayGo: () => true, clearsUsed: false },
+  { next: nextClean, mayGo: (slot) => (slot & (SLOT_USED | SLOT_KEEP)) === 0, clearsUsed: true },
+  { next: nextClean, mayGo: (slot) => (slot & SLOT_KEEP) === 0, clearsUsed: false },
+  { next: nextClean, mayGo: () => true, clearsUsed: false },
 ];
 
 export class Evictor {
@@ -35,6 +43,8 @@ export class Evictor {
   /** Where the hand stands: an object's number and a page of it. */
   #objectId = 0;
   #page = 0;
+  /** Pages that could go, and that the round has left for a later one. */
+  #spared = 0;
 
   /** @param objects those with pagers, in the order of their numbers. */
   constructor(objects: Iterable<MemoryObject>) {
@@ -44,9 +54,14 @@ export class Evictor {
   /** Drops clean pages. @returns how many: a few more than wanted, if there are, for more will be wanted soon. */
   evict(frames: number): number {
     const wanted = Math.max(frames, MOST_AT_ONCE);
-    let dropped = 0;
+    let dropped = this.#turn(wanted, ROUND_OF_FIRST);
     for (const round of ROUNDS) {
-      if (dropped < frames) dropped += this.#turn(wanted - dropped, round);
+      if (dropped >= frames) break;
+      this.#spared = 0;
+      const inRound = this.#turn(wanted - dropped, round);
+      dropped += inRound;
+      // Where nothing went and nothing was spared, a later round finds nothing either.
+      if (inRound === 0 && this.#spared === 0) break;
     }
     return dropped;
   }
@@ -67,24 +82,20 @@ export class Evictor {
     return dropped;
   }
 
-  #turnOver(
-    object: MemoryObject,
-    first: number,
-    end: number,
-    wanted: number,
-    { mayGo, clearsUsed }: Round,
-  ): number {
+  #turnOver(object: MemoryObject, first: number, end: number, wanted: number, round: Round): number {
+    const { next, mayGo, clearsUsed } = round;
     let dropped = 0;
-    let page = object.pages.next(first, end);
-    for (; page !== -1 && dropped < wanted; page = object.pages.next(page + 1, end)) {
+    let page = next(object.pages, first, end);
+    for (; page !== -1 && dropped < wanted; page = next(object.pages, page + 1, end)) {
       const slot = object.pages.get(page);
       if (!isEvictable(object, page, slot)) continue;
       if (mayGo(slot)) {
         if (!isHeldByListAlone(object, page)) continue;
         dropClean(object, page);
         dropped++;
-      } else if (clearsUsed) {
-        object.pages.hint(page, slot & ~SLOT_USED);
+      } else {
+        this.#spared++;
+        if (clearsUsed) object.pages.hint(page, slot & ~SLOT_USED);
       }
     }
     this.#objectId = object.id;

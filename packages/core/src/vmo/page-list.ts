@@ -24,7 +24,10 @@
 import { type FrameNumber, frameNumber, METADATA_LISTS, type PhysicalMemory } from '../frame/index.js';
 import { FirstError } from '../paging/index.js';
 import {
+  addCounts,
   BITS,
+  countsClean,
+  countsFirst,
   emptyNode,
   MASK,
   NO_CHILDREN,
@@ -34,6 +37,7 @@ import {
   WIDTH,
   zerosBelow,
 } from './page-node.js';
+import { nextClean, nextFirst, nextUsed } from './page-search.js';
 import { EMPTY, type PageSlot, SLOT_ZERO, slotFrame } from './page-slot.js';
 
 /** The most pages that a list can have. */
@@ -158,6 +162,7 @@ export class PageList {
     const before = leaf.slots[index]!;
     if (before === EMPTY) leaf.used++;
     leaf.slots[index] = slot;
+    this.#countBelow(page + this.#origin, before, slot);
     this.#forget(page + this.#origin);
     if (slotFrame(slot) !== 0) this.#countLists(slotFrame(slot), 1);
     if (slotFrame(before) !== 0) this.#countLists(slotFrame(before), -1);
@@ -167,7 +172,10 @@ export class PageList {
   /** Changes the marks of a slot that is not empty; its frame stays. @throws as `put`. */
   mark(page: number, slot: PageSlot): void {
     const at = page + this.#origin;
-    this.#ownLeaf(at).slots[at & MASK] = slot;
+    const { slots } = this.#ownLeaf(at);
+    const before = slots[at & MASK]!;
+    slots[at & MASK] = slot;
+    this.#countBelow(at, before, slot);
     this.#forget(at);
   }
 
@@ -178,7 +186,10 @@ export class PageList {
   hint(page: number, slot: PageSlot): void {
     const at = page + this.#origin;
     if (this.#lastLeafPage !== at >>> BITS) this.#find(at);
-    this.#lastLeaf!.slots[at & MASK] = slot;
+    const { slots } = this.#lastLeaf!;
+    const before = slots[at & MASK]!;
+    slots[at & MASK] = slot;
+    this.#countBelow(at, before, slot);
     this.#forget(at);
   }
 
@@ -204,23 +215,27 @@ export class PageList {
 
   /** The first page of `from … to - 1` whose slot is not empty; -1 where there is none. */
   next(from: number, to: number): number {
-    let at = from + this.#origin;
-    const end = Math.min(to + this.#origin, this.#span);
-    while (at < end) {
-      let node: PageNode | undefined = this.#root;
-      let level = this.#level;
-      for (; level > 0 && node !== undefined; level--) node = node.children[(at >>> (level * BITS)) & MASK];
-      if (node === undefined) {
-        // The loop went one level too far: everything below that child is empty.
-        const span = spanOf(level);
-        at = (Math.floor(at / span) + 1) * span;
-        continue;
-      }
-      for (let index = at & MASK; index < WIDTH && at < end; index++, at++) {
-        if (node.slots[index] !== EMPTY) return at - this.#origin;
-      }
-    }
-    return -1;
+    return this.#inList(nextUsed(this.#root, this.#level, from + this.#origin, this.#endOf(to)));
+  }
+
+  /** As `next`, of slots that have a frame and are neither dirty nor awaiting-clean. Goes by all else at no cost. */
+  nextClean(from: number, to: number): number {
+    return this.#inList(nextClean(this.#root, this.#level, from + this.#origin, this.#endOf(to)));
+  }
+
+  /** Likewise of slots that are marked to go first. For lists of objects that have a pager. */
+  nextFirst(from: number, to: number): number {
+    return this.#inList(nextFirst(this.#root, this.#level, from + this.#origin, this.#endOf(to)));
+  }
+
+  /** The tree's page before which a search up to a page of the list ends. */
+  #endOf(to: number): number {
+    return Math.min(to + this.#origin, this.#span);
+  }
+
+  /** The list's page that is a page of the tree; -1 for none. */
+  #inList(at: number): number {
+    return at === -1 ? -1 : at - this.#origin;
   }
 
   /**
@@ -308,10 +323,15 @@ export class PageList {
       }
       node.children[index] = next;
       if (child === undefined) node.used++;
+      else addCounts(node, child, -1);
       if (end - start === span) {
         if (child !== undefined) this.#drop(child, below, first);
       } else {
-        this.#replaceBelow(next!, below, start, end, mark, first);
+        try {
+          this.#replaceBelow(next!, below, start, end, mark, first);
+        } finally {
+          addCounts(node, next!, 1);
+        }
         if (next!.used === 0) next = node.children[index] = undefined;
       }
       if (next === undefined) node.used--;
@@ -323,6 +343,8 @@ export class PageList {
       const slot = leaf.slots[index]!;
       leaf.slots[index] = mark;
       leaf.used += Number(mark !== EMPTY) - Number(slot !== EMPTY);
+      leaf.clean += countsClean(mark) - countsClean(slot);
+      leaf.first += countsFirst(mark) - countsFirst(slot);
       this.#dropSlot(slot, first);
     }
   }
@@ -359,6 +381,7 @@ export class PageList {
       const above = emptyNode(level);
       above.children[0] = root;
       above.used = 1;
+      addCounts(above, root, 1);
       root = above;
     }
     this.#forgetLeaves();
@@ -376,6 +399,7 @@ export class PageList {
       if (child !== undefined) child.references++;
     }
     copy.used = node.used;
+    addCounts(copy, node, 1);
     node.references--;
     return copy;
   }
@@ -430,6 +454,20 @@ export class PageList {
     const word = this.#listsStart + frame * this.#listsStride;
     if (this.memory.isShared) Atomics.add(this.memory.words, word, change);
     else this.memory.words[word]! += change;
+  }
+
+  /** A slot of the tree has changed: what is above it counts it so. */
+  #countBelow(at: number, before: PageSlot, slot: PageSlot): void {
+    const clean = countsClean(slot) - countsClean(before);
+    const first = countsFirst(slot) - countsFirst(before);
+    if (clean === 0 && first === 0) return;
+    let node = this.#root!;
+    for (let level = this.#level; ; level--) {
+      node.clean += clean;
+      node.first += first;
+      if (level === 0) return;
+      node = node.children[(at >>> (level * BITS)) & MASK]!;
+    }
   }
 
   #setRoot(root: PageNode | undefined, level: number): void {

@@ -1,7 +1,19 @@
 /**
  * The nodes of page lists (page-list.ts): 64-way, and shared by as many lists and nodes above as they count references.
+ *
+ * Each says of all that is below it how many slots are clean, and how many go first, so that the evictor goes by what it
+ * has no use for. Like the marks that they count, both mean something in the lists of objects that have a pager; `first`,
+ * which changes in place, is exact in those alone.
  */
-import { EMPTY, type PageSlot, SLOT_ZERO } from './page-slot.js';
+import {
+  EMPTY,
+  type PageSlot,
+  SLOT_DIRTY,
+  SLOT_FIRST,
+  SLOT_SAVING,
+  SLOT_ZERO,
+  slotFrame,
+} from './page-slot.js';
 
 export const BITS = 6;
 export const WIDTH = 2 ** BITS;
@@ -15,6 +27,10 @@ export class PageNode {
   references = 1;
   /** Slots or children that are not empty. */
   used = 0;
+  /** Slots below that have a frame and are neither dirty nor awaiting-clean. */
+  clean = 0;
+  /** Slots below that are marked to go first. */
+  first = 0;
   readonly slots: PageSlot[];
   readonly children: (PageNode | undefined)[];
 
@@ -23,6 +39,19 @@ export class PageNode {
     this.children = children;
   }
 }
+
+/** 1 for a slot that a node counts as clean, otherwise 0. */
+export const countsClean = (slot: PageSlot): 0 | 1 =>
+  slotFrame(slot) !== 0 && (slot & (SLOT_DIRTY | SLOT_SAVING)) === 0 ? 1 : 0;
+
+/** 1 for a slot that a node counts as one that goes first, otherwise 0. */
+export const countsFirst = (slot: PageSlot): 0 | 1 => ((slot & SLOT_FIRST) === 0 ? 0 : 1);
+
+/** Adds what a node counts to what another does, or takes it from there. */
+export const addCounts = (to: PageNode, of: PageNode, sign: 1 | -1): void => {
+  to.clean += sign * of.clean;
+  to.first += sign * of.first;
+};
 
 export const NO_SLOTS: PageSlot[] = [];
 export const NO_CHILDREN: (PageNode | undefined)[] = [];

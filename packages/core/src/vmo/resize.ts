@@ -2,13 +2,16 @@
  * Changing the size of an object, to the byte. What is cut off is gone: where the object grows again there are zeros,
  * whatever lies beneath.
  */
-import { HolsteinError, PAGE_SIZE } from '../frame/index.js';
+import { HolsteinError, PAGE_SIZE, type PhysicalMemory } from '../frame/index.js';
 import { type MemoryObject, MISSING, missing } from './memory-object.js';
 import { pageOf, storeZeros } from './page-bytes.js';
 import { prefetchPages } from './page-drops.js';
 import { slotFrame } from './page-slot.js';
 import { giveOriginal, isReady, ownAll } from './page-writes.js';
 import type { Steps } from './steps.js';
+
+/** Of memory's `words`. */
+const WORD_BYTES = 4;
 
 /**
  * @throws HolsteinError EBUSY where a page to be cut is in an open view, or an object that sees the pages as they were
@@ -38,7 +41,7 @@ function* ownTail(object: MemoryObject, sizeBytes: number): Steps {
   const frame = slotFrame(object.pages.get(tail));
   const offset = sizeBytes % PAGE_SIZE;
   if (object.source === undefined || offset === 0 || frame === 0) return;
-  if (isReady(object, tail) || isZero(object, frame, offset)) return;
+  if (isReady(object, tail) || isZero(object.memory, frame, offset)) return;
   yield* ownAll(object, tail, tail + 1);
 }
 
@@ -54,7 +57,7 @@ export function* clearTail(object: MemoryObject, sizeBytes: number): Steps {
   if (object.content(page) === MISSING && missing.object!.source!.endsBefore(missing.page, offset)) return;
   yield* prefetchPages(object, page, page + 1);
   const frame = object.content(page);
-  if (frame === 0 || isZero(object, frame, offset)) return;
+  if (frame === 0 || isZero(object.memory, frame, offset)) return;
   yield* ownAll(object, page, page + 1);
   storeZeros(object, sizeBytes, (page + 1) * PAGE_SIZE);
 }
@@ -64,12 +67,24 @@ export const hasTail = (object: MemoryObject, page: number): boolean => {
   const offset = object.sizeBytes % PAGE_SIZE;
   if (offset === 0 || page !== pageOf(object.sizeBytes)) return false;
   const frame = object.content(page);
-  return frame > 0 && !isZero(object, frame, offset);
+  return frame > 0 && !isZero(object.memory, frame, offset);
 };
 
-const isZero = ({ memory }: MemoryObject, frame: number, offset: number): boolean => {
-  const start = frame * PAGE_SIZE;
-  return memory.bytes.subarray(start + offset, start + PAGE_SIZE).every((byte) => byte === 0);
+/** Whether a frame has nothing but zeros from a byte of it to its end: up to three bytes, then whole words. @internal */
+export const isZero = (
+  { bytes, words }: Pick<PhysicalMemory, 'bytes' | 'words'>,
+  frame: number,
+  offset: number,
+): boolean => {
+  let at = frame * PAGE_SIZE + offset;
+  const endWord = ((frame + 1) * PAGE_SIZE) / WORD_BYTES;
+  for (; at % WORD_BYTES !== 0; at++) {
+    if (bytes[at] !== 0) return false;
+  }
+  for (let word = at / WORD_BYTES; word < endWord; word++) {
+    if (words[word] !== 0) return false;
+  }
+  return true;
 };
 
 /** @throws HolsteinError EBUSY as `resizeObject`. */

@@ -107,7 +107,7 @@ const describeRun = ({ seed, calls, processes, options }: ChaosRun): string =>
   `seed ${seed}: ${calls} calls, ${processes} processes, ${JSON.stringify(options)}`;
 
 describe('random system calls leave the machine whole', () => {
-  test.each([...RUNS, ...FOUND].map((run) => ({ run, name: describeRun(run) })))('$name', async ({ run }) => {
+  test.each([...RUNS, ...FOUND].map((run) => [describeRun(run), run] as const))('%s', async (_, run) => {
     const { text, log, result } = await runChaos(run);
     const made = /^chaos: (\d+): (\d+) calls, (\d+) processes, ok\n$/.exec(text);
     expect(made, text).not.toBeNull();

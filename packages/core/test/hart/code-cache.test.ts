@@ -371,3 +371,56 @@ test('code on ever new pages is interrupted, so that no budget hides the work of
   expect(small.audit()).toEqual([]);
   small[Symbol.dispose]();
 });
+
+describe('what is decoded', () => {
+  /** The most that one call of `run` decodes. */
+  const MOST = 4096;
+
+  test('is counted: each instruction once, until it is written', () => {
+    machine.place(CODE, codeBytes([set(1), add(1), C_NOP, add(1), ECALL]), 'rwx');
+    expect(call(CODE)).toBe(3);
+    expect(hart.decoded).toBe(5);
+    expect(call(CODE)).toBe(3);
+    expect(hart.decoded).toBe(0);
+    expect(copyOut(machine.space, virtAddr(CODE + 4), codeBytes([add(7)]))).toBe('ok');
+    expect(call(CODE)).toBe(9);
+    expect(hart.decoded).toBe(1);
+  });
+
+  test('again and again, as it is written each time, is interrupted, and goes on where it was', () => {
+    // Writes the word in a1 to CODE + 8, which is run next.
+    const loop = [encode('sw', { rs1: x.a2, rs2: x.a1 }), FENCE_I, add(1), encode('jal', { imm: -12 })];
+    machine.place(CODE, codeBytes(loop), 'rwx');
+    hart.registers[x.a0] = 0n;
+    hart.registers[x.a1] = BigInt(add(3));
+    hart.registers[x.a2] = BigInt(CODE + 8);
+    hart.enter(machine.space.table);
+    hart.pc = BigInt(CODE);
+    for (let run = 1; run <= 5; run++) {
+      expect(hart.run(1_000_000)).toBe('interrupted');
+      expect(hart.decoded).toBe(MOST);
+      // It stops before the instruction that is to be decoded.
+      expect(hart.pc).toBe(BigInt(CODE + 8));
+      expect(hart.registerAsInt(x.a0) % 3).toBe(0);
+    }
+    const turns = hart.registerAsInt(x.a0) / 3;
+    // All but the three others of the loop, once each.
+    expect(turns).toBe(5 * MOST - 3);
+    expect(hart.retired).toBe(4 * MOST);
+  });
+
+  test('each time that it runs, as it lies across two pages, is interrupted, and goes on where it was', () => {
+    const start = CODE + PAGE_SIZE - 6;
+    machine.place(start, codeBytes([add(1), add(2), encode('jal', { imm: -8 })]), 'r-x');
+    hart.registers[x.a0] = 0n;
+    hart.enter(machine.space.table);
+    hart.pc = BigInt(start);
+    for (let run = 1; run <= 3; run++) {
+      expect(hart.run(1_000_000)).toBe('interrupted');
+      expect(hart.decoded).toBe(MOST);
+      expect(hart.pc).toBe(BigInt(start + 4));
+      expect(hart.registerAsInt(x.a0) % 3).toBe(1);
+    }
+    expect(hart.retired).toBe(3 * MOST);
+  });
+});

@@ -64,6 +64,54 @@ describe('the table', () => {
   });
 });
 
+describe('the index of the table', () => {
+  /** The most entries of a table that decoding one of some words looks at. */
+  const mostLookedAt = (table: readonly { readonly match: number }[], words: Iterable<number>): number => {
+    let looks = 0;
+    const matches = table.map(({ match }) => match);
+    for (const [index, entry] of table.entries()) {
+      const get = (): number => {
+        looks++;
+        return matches[index]!;
+      };
+      Object.defineProperty(entry, 'match', { get, configurable: true, enumerable: true });
+    }
+    try {
+      let most = 0;
+      for (const word of words) {
+        looks = 0;
+        decode(word);
+        most = Math.max(most, looks);
+      }
+      return most;
+    } finally {
+      for (const [index, entry] of table.entries()) {
+        const value = matches[index];
+        Object.defineProperty(entry, 'match', {
+          value,
+          configurable: true,
+          enumerable: true,
+          writable: true,
+        });
+      }
+    }
+  };
+
+  test('leaves few entries to look at, for any halfword', () => {
+    const halfwords = Array.from({ length: 0x1_0000 }, (_, halfword) => halfword).filter(isCompressed);
+    expect(mostLookedAt(COMPRESSED_INSTRUCTIONS, halfwords)).toBe(9);
+  });
+
+  test('and for any word: eleven atomic operations of one width are the most', () => {
+    const random = new Random(5);
+    const words = INSTRUCTIONS.flatMap(({ match, mask }) =>
+      Array.from({ length: 20 }, () => match | (random.word() & ~mask)),
+    );
+    const illegal = Array.from({ length: 5000 }, () => random.word() | 3);
+    expect(mostLookedAt(INSTRUCTIONS, [...words, ...illegal])).toBe(11);
+  });
+});
+
 describe('illegal encodings', () => {
   test.each([
     ['all zeros', 0],

@@ -241,7 +241,7 @@ const segment = (
 });
 
 /** The same program with its segments one behind the other in the file: they cannot be mapped, and are copied. */
-const packed = (file: Uint8Array): Uint8Array => {
+export const packed = (file: Uint8Array): Uint8Array => {
   const { entry, segments } = readElf(file);
   const aligned = writeElf({ entry, segments });
   const view = new DataView(aligned.buffer);

@@ -1,66 +1,15 @@
 /** What must be the same between calls: what the kernel's file layer says, what its host has, and what the model has. */
 import { expect } from 'vitest';
 import { virtAddr } from '../../src/frame/index.js';
-import type { Directory } from '../../src/kernel/files/directory.js';
 import type { AnyInode } from '../../src/kernel/files/inode-table.js';
-import type { FileTable, OpenFile } from '../../src/kernel/file.js';
-import type { FileStat, FileTree, KernelLimits } from '../../src/kernel/index.js';
-import { type AddressSpace, copyIn } from '../../src/space/index.js';
-import type { FilesHost } from './files-host.js';
-import {
-  bytesOf,
-  type ModelDirectory,
-  type ModelFiles,
-  type ModelInode,
-  type ModelProcess,
-  textOf,
-  UNLIMITED,
-} from './files-model.js';
-import type { World } from './world.js';
-
-export interface FilesTwinOptions {
-  readonly memoryBytes: number;
-  readonly limits: KernelLimits;
-  /**
-   *      ample    nothing may fail for want of memory
-   *      short    memory is too small for all that is open
-   *      failing  each allocation of each call is failed, one after the other, before it is let pass
-   */
-  readonly memory: 'ample' | 'short' | 'failing';
-  /** Whether the host refuses writes at times. */
-  readonly host?: 'good' | 'failing';
-}
-
-export interface TwinProcess {
-  readonly model: ModelProcess;
-  readonly workingDirectory: Directory;
-  readonly files: (OpenFile | undefined)[];
-}
-
-/** A program that runs: the file's bytes as they were, mapped. */
-export interface TwinProgram {
-  readonly space: AddressSpace;
-  readonly bytes: Uint8Array;
-}
-
-/** What is compared. */
-export interface FilesTwinState {
-  readonly world: World;
-  readonly host: FilesHost;
-  readonly model: ModelFiles;
-  readonly tree: FileTree;
-  readonly options: FilesTwinOptions;
-  readonly fileTable: FileTable;
-  readonly processes: readonly TwinProcess[];
-  readonly programs: readonly TwinProgram[];
-  /** The numbers that inodes were seen to have. */
-  readonly numbers: Map<ModelInode, number>;
-}
+import { copyIn } from '../../src/space/index.js';
+import { expectSame, expectSameBytes, expectSameList, expectStat } from './files-expect.js';
+import { bytesOf, type ModelDirectory, type ModelInode, textOf, UNLIMITED } from './files-model.js';
+import { TEXT } from './files-programs.js';
+import type { FilesTwinState } from './files-twin-state.js';
 
 /** Of a directory: '.' and '..' are before it. */
 const FIRST_SLOT = 2;
-/** Where a program has its text. */
-export const TEXT = 0x1000;
 
 /** @param how 'all' compares what is in open files too. */
 export const checkFiles = (twin: FilesTwinState, how: 'all' | 'outside'): void => {
@@ -183,34 +132,3 @@ const checkPrograms = ({ programs }: FilesTwinState): void => {
     expectSameBytes(found, bytes, 'what a program sees');
   }
 };
-
-/** As `toBe`, in a fraction of its time. */
-export const expectSame = (found: unknown, expected: unknown, what: string): void => {
-  if (!Object.is(found, expected)) expect(found, what).toBe(expected);
-};
-
-/** As `toEqual`, of lists. */
-const expectSameList = (found: readonly unknown[], expected: readonly unknown[], what: string): void => {
-  if (found.length === expected.length && found.every((item, index) => item === expected[index])) return;
-  expect(found, what).toEqual(expected);
-};
-
-/** As `toEqual`, of bytes. */
-export const expectSameBytes = (found: Uint8Array, expected: Uint8Array, what: string): void => {
-  expectSame(found.length, expected.length, `${what}: length`);
-  for (let at = 0; at < found.length; at++) {
-    if (found[at] !== expected[at]) {
-      expect.fail(`${what}: byte ${at} of ${found.length} is ${found[at]}, not ${expected[at]}`);
-    }
-  }
-};
-
-/** What `struct stat` says is right, but for the number. */
-export const expectStat = (stat: FileStat, model: ModelFiles, inode: ModelInode, what: string): void => {
-  expectSame(stat.device, inode.store.device, `${what}: device`);
-  expectSame(stat.type, STAT_TYPES[inode.kind], `${what}: type`);
-  expectSame(stat.links, model.linksOf(inode), `${what}: links`);
-  expectSame(stat.sizeBytes, model.sizeOf(inode), `${what}: size`);
-};
-
-const STAT_TYPES = { directory: 1, file: 2, device: 3 } as const;

@@ -70,7 +70,8 @@ const FLAGS = [
 ];
 
 const COUNTS = [
-  1, 2, 16, 24, 100, 512, 1023, 1024, 1025, 4095, 4096, 5000, 12_288, 13_000, 70_000, 140_000, 1_100_000,
+  ...[1, 2, 16, 24, 100, 512, 1023, 1024, 1025, 4095, 4096, 5000, 12_288, 13_000, 70_000, 140_000],
+  1_100_000,
 ];
 
 const CHOICES = {
@@ -93,7 +94,10 @@ const ENDS = [...times(9, '' as const), '/' as const];
 const pathArbitrary: fc.Arbitrary<StepPath> = fc.record({
   from: fc.constantFrom(...FROM),
   which: fc.nat(63),
-  names: fc.array(fc.constantFrom(...NAMES), { maxLength: 3 }),
+  names: fc.oneof(
+    { weight: 1, arbitrary: fc.constant([]) },
+    { weight: 7, arbitrary: fc.array(fc.constantFrom(...NAMES), { minLength: 1, maxLength: 3 }) },
+  ),
   end: fc.constantFrom(...ENDS),
 });
 
@@ -120,7 +124,7 @@ export const randomFilesStep = (next: (below: number) => number): FilesStep => {
   const path = (): StepPath => ({
     from: pick(FROM),
     which: next(64),
-    names: Array.from({ length: next(4) }, () => pick(NAMES)),
+    names: next(8) === 0 ? [] : Array.from({ length: 1 + next(3) }, () => pick(NAMES)),
     end: pick(ENDS),
   });
   return {
@@ -135,4 +139,24 @@ export const randomFilesStep = (next: (below: number) => number): FilesStep => {
     missing: pick(CHOICES.missing),
     value: pick(CHOICES.value),
   };
+};
+
+/** A step whose paths are, three times of four, such as its operation may do something with. */
+export const aimed = (step: FilesStep): FilesStep => {
+  const { operation, path, other, value } = step;
+  if (value % 4 === 0) return step;
+  switch (operation) {
+    case 'link':
+      return { ...step, path: { ...path, from: 'file' }, other: { ...other, from: 'directory' } };
+    case 'makeDirectory':
+    case 'makeDevice':
+      return { ...step, path: { ...path, from: 'directory' } };
+    case 'changeDirectory':
+    case 'list':
+      return { ...step, path: { ...path, from: 'directory', names: [] } };
+    case 'run':
+      return { ...step, path: { ...path, from: 'file' } };
+    default:
+      return step;
+  }
 };

@@ -56,6 +56,28 @@ describe('an audit names', () => {
     expect(used).toEqual(['a node of page lists says that it has 3 entries, and has 2']);
   });
 
+  test('a node that counts wrongly what is clean below it, or goes first', async () => {
+    using world = new World();
+    const file = world.make(70, { pager: new NotingPager(), name: 'file' });
+    for (let page = 0; page < 70; page++) peek(file, page);
+    await file.hint('dont-need', { offset: 64 * PAGE, length: 3 * PAGE });
+    world.check();
+    const { root } = file.reach.object.pages.tree;
+    for (const node of [root!, root!.children[1]!]) {
+      node.clean++;
+      expect(world.objects.audit()).toContainEqual(
+        expect.stringMatching(/^a node of page lists counts 7\d? clean pages, 7?\d were found$/),
+      );
+      node.clean--;
+      node.first--;
+      expect(world.objects.audit()).toEqual([
+        'a node of page lists counts 2 pages that go first, 3 were found',
+      ]);
+      node.first++;
+    }
+    world.check();
+  });
+
   test('a page outside of its object, or with a slot that makes no sense', () => {
     const outside = damaged((_, vmo) => {
       const { object } = vmo.reach;

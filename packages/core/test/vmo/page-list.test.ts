@@ -3,7 +3,16 @@ import { describe, expect, test } from 'vitest';
 import { type FrameNumber, PhysicalMemory, Usage } from '../../src/frame/index.js';
 import { MAX_COUNT, METADATA_LISTS } from '../../src/frame/slot.js';
 import { MAX_LIST_PAGES, PageList } from '../../src/vmo/page-list.js';
-import { EMPTY, SLOT_DIRTY, SLOT_USED, SLOT_ZERO, slotFrame } from '../../src/vmo/page-slot.js';
+import type { PageNode } from '../../src/vmo/page-node.js';
+import {
+  EMPTY,
+  SLOT_DIRTY,
+  SLOT_FIRST,
+  SLOT_SAVING,
+  SLOT_USED,
+  SLOT_ZERO,
+  slotFrame,
+} from '../../src/vmo/page-slot.js';
 import { plantCount } from '../frame/state.js';
 import { randomNumbers } from '../support/random.js';
 
@@ -22,6 +31,14 @@ const entries = (list: PageList, to = MAX_LIST_PAGES): [number, number][] => {
   for (let page = list.next(0, to); page !== -1; page = list.next(page + 1, to))
     found.push([page, list.get(page)]);
   return found;
+};
+
+/** All pages that `nextClean`, or `nextFirst`, finds. */
+const found = (list: PageList, next: 'nextClean' | 'nextFirst'): number[] => {
+  const pages: number[] = [];
+  for (let page = list[next](0, MAX_LIST_PAGES); page !== -1; page = list[next](page + 1, MAX_LIST_PAGES))
+    pages.push(page);
+  return pages;
 };
 
 /** Pages at the edges of nodes of every level. */
@@ -289,10 +306,17 @@ describe('against a map', () => {
     }
   };
 
+  const cleanOf = (map: ReadonlyMap<number, number>): number[] =>
+    [...map]
+      .filter(([, slot]) => slotFrame(slot) !== 0 && (slot & SLOT_DIRTY) === 0)
+      .map(([page]) => page)
+      .toSorted((one, other) => one - other);
+
   const expectAgree = (memory: PhysicalMemory, twins: readonly Twin[]): void => {
     const owners = new Map<number, number>();
     for (const { list, map } of twins) {
       expect(entries(list)).toEqual([...map].toSorted(([one], [other]) => one - other));
+      expect(found(list, 'nextClean')).toEqual(cleanOf(map));
       expect(list.isEmpty).toBe(map.size === 0);
       for (const slot of map.values()) {
         const of = slotFrame(slot);
@@ -374,6 +398,95 @@ describe('against a map', () => {
     expect(memory.audit()).toEqual([]);
   });
 
+  test.each([1, 2, 3])(
+    'pages that go first are found in a list that others share nodes with (seed %d)',
+    (seed) => {
+      const below = randomNumbers(seed);
+      const memory = makeMemory();
+      const list = new PageList(memory);
+      const map = new Map<number, number>();
+      let shares: PageList[] = [];
+      for (let step = 0; step < 1500; step++) {
+        const page = pickPage(below);
+        const slot = map.get(page);
+        switch (below(9)) {
+          case 0:
+            if (shares.length < 4) shares.push(list.share(below(2) * below(200)));
+            break;
+          case 1: {
+            const [share] = shares;
+            share?.release();
+            shares = shares.slice(1);
+            break;
+          }
+          case 2:
+            // What a share does is its own.
+            if (memory.freeFrames > 0) shares.at(-1)?.put(page, frame(memory));
+            break;
+          case 3: {
+            const end = Math.min(page + below(100), MAX_LIST_PAGES);
+            list.remove(page, end);
+            remove(map, page, end);
+            break;
+          }
+          case 4:
+            list.hide(page, page + 1);
+            map.set(page, SLOT_ZERO);
+            break;
+          case 5:
+            if (slot === undefined) break;
+            list.mark(page, slot ^ SLOT_SAVING);
+            map.set(page, slot ^ SLOT_SAVING);
+            break;
+          case 6:
+            if (memory.freeFrames === 0) break;
+            map.set(page, frame(memory));
+            list.put(page, map.get(page)!);
+            break;
+          default: {
+            const hinted = [...map.keys()][below(map.size + 1)] ?? page;
+            if (!map.has(hinted)) break;
+            map.set(hinted, list.get(hinted) ^ SLOT_FIRST);
+            list.hint(hinted, map.get(hinted)!);
+          }
+        }
+        const first = [...map].filter(([, each]) => (each & SLOT_FIRST) !== 0).map(([at]) => at);
+        expect(found(list, 'nextFirst')).toEqual(first.toSorted((one, other) => one - other));
+      }
+      for (const each of [list, ...shares]) each.release();
+      expect(framesIn(memory)).toBe(0);
+    },
+  );
+
+  test('a search looks at no leaf that has nothing of its kind', () => {
+    const memory = makeMemory();
+    const list = new PageList(memory);
+    const LEAVES = 100;
+    let looks = 0;
+    const spy = (node: PageNode): void => {
+      for (const child of node.children) if (child !== undefined) spy(child);
+      const { slots } = node;
+      const get = (): readonly number[] => {
+        looks++;
+        return slots;
+      };
+      if (slots.length > 0) Object.defineProperty(node, 'slots', { get });
+    };
+    for (let leaf = 0; leaf < LEAVES; leaf++) list.put(leaf * 64, frame(memory) | SLOT_DIRTY);
+    list.mark(63 * 64, list.get(63 * 64) & ~SLOT_DIRTY);
+    list.hint(98 * 64, list.get(98 * 64) | SLOT_FIRST);
+    spy(list.tree.root!);
+    for (const [next, at] of [['nextClean', 63 * 64] as const, ['nextFirst', 98 * 64] as const]) {
+      looks = 0;
+      expect(list[next](0, MAX_LIST_PAGES)).toBe(at);
+      expect(looks).toBe(1);
+      looks = 0;
+      expect([list[next](0, at), list[next](at + 64, MAX_LIST_PAGES)]).toEqual([-1, -1]);
+      expect(looks).toBe(0);
+    }
+    list.release();
+  });
+
   test('a range of `next` is kept to', () => {
     const memory = makeMemory();
     const list = new PageList(memory);
@@ -381,7 +494,8 @@ describe('against a map', () => {
     const below = randomNumbers(7);
     for (let time = 0; time < 2000; time++) {
       const [from, to] = [pickPage(below), pickPage(below)];
-      expect(list.next(from, to)).toBe(EDGES.find((page) => page >= from && page < to) ?? -1);
+      const page = EDGES.find((edge) => edge >= from && edge < to) ?? -1;
+      expect([list.next(from, to), list.nextClean(from, to)]).toEqual([page, page]);
     }
     list.release();
   });

@@ -1,5 +1,5 @@
 /** Clean pages go when frames are short: which, in which order, and that what is read stays right. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type FrameNumber, OutOfMemory, PAGE_SIZE, Usage } from '../../src/frame/index.js';
 import type { Vmo } from '../../src/vmo/index.js';
 import { Random } from '../support/random.js';
@@ -393,5 +393,73 @@ describe('which pages go', () => {
       }
     }).not.toThrow();
     expect(take).toBeTypeOf('function');
+  });
+});
+
+describe('what eviction looks at', () => {
+  /** How often pages of an object are looked up while something is done. */
+  const looksAt = ({ reach }: Vmo<'read'>, act: () => void): number => {
+    const spy = vi.spyOn(reach.object.pages, 'get');
+    try {
+      act();
+      return spy.mock.calls.length;
+    } finally {
+      spy.mockRestore();
+    }
+  };
+
+  /** An object that has taken all of a RAM of hundreds of frames. */
+  const makeLarge = (): Paged & { readonly full: number; takeOne(): void } => {
+    const paged = makePaged(2000, { frames: 640 });
+    return {
+      ...paged,
+      full: fillRam(paged),
+      takeOne: () => {
+        const { memory } = paged.objects;
+        memory.release(memory.allocate(Usage.Kernel));
+      },
+    };
+  };
+
+  test('is a few pages beyond the hand, where no page goes first', () => {
+    const { full, objects, takeOne, vmo } = makeLarge();
+    expect(full).toBeGreaterThan(500);
+    // The hand goes round, and takes the marks of use from all.
+    expect(looksAt(vmo, takeOne)).toBeGreaterThanOrEqual(full);
+    for (let page = full; objects.memory.freeFrames > 0; page++) readByte(vmo, page);
+    // For each of 32 pages, whether it may go, and whether somebody maps it.
+    expect(looksAt(vmo, takeOne)).toBe(2 * 32);
+  });
+
+  test('is those that go first alone, wherever they are', async () => {
+    const { full, objects, takeOne, vmo } = makeLarge();
+    const hinted = Array.from({ length: 32 }, (_, index) => full - 5 * index - 1).toReversed();
+    for (const page of hinted) await vmo.hint('dont-need', { offset: page * PAGE_SIZE, length: PAGE_SIZE });
+    expect(looksAt(vmo, takeOne)).toBe(2 * 32);
+    expect(objects.memory.freeFrames).toBe(32);
+    expect(present(vmo)).toEqual(
+      Array.from({ length: full }, (_, page) => page).filter((page) => !hinted.includes(page)),
+    );
+  });
+
+  test('is nothing of what is changed', () => {
+    const { objects, pager, vmo } = makePaged(500, { frames: 640 });
+    for (let page = 0; page < 500; page++) writeByte(vmo, page, 1);
+    const other = objects.create({ size: pager.size, pager: new TestPager(pager.size) });
+    const pages = fillRam({ objects, pager, vmo: other });
+    const looks = looksAt(vmo, () => {
+      for (let page = pages; page < pages + 200; page++) readByte(other, page);
+    });
+    expect(looks).toBe(0);
+    expect(objects.statistics().pagesEvicted).toBeGreaterThanOrEqual(200);
+  });
+
+  test('is each page once, where none can go', () => {
+    const { full, objects, vmo } = makeLarge();
+    const child = vmo.createChild({ kind: 'snapshot' });
+    expect(looksAt(vmo, () => expect(() => objects.memory.allocate(Usage.Kernel)).toThrow(OutOfMemory))).toBe(
+      full,
+    );
+    child.close();
   });
 });

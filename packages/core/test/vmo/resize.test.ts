@@ -1,6 +1,7 @@
 /** Changing sizes: of an object, of what was made from it, to the byte, and under way. */
 import { describe, expect, test } from 'vitest';
 import { MAX_OBJECT_BYTES } from '../../src/vmo/index.js';
+import { isZero } from '../../src/vmo/resize.js';
 import {
   contents,
   expectAllOrNothing,
@@ -305,5 +306,51 @@ describe('while a resize waits for the pager', () => {
     const { vmo } = cutInside(world);
     expect(() => vmo.resizeSync(2 * PAGE)).toThrow('use await resize()');
     expect(vmo.size).toBe(PAGE + 100);
+  });
+});
+
+describe('whether the end of a page is zeros', () => {
+  /** Three frames, of which the middle one is asked about: all beside it is 7. */
+  const middle = (): { readonly bytes: Uint8Array; readonly words: Uint32Array } => {
+    const words = new Uint32Array((3 * PAGE) / 4);
+    const bytes = new Uint8Array(words.buffer);
+    bytes.fill(7, 0, PAGE);
+    bytes.fill(7, 2 * PAGE);
+    return { bytes, words };
+  };
+
+  test('is seen from any byte on, whichever byte is none', () => {
+    const memory = middle();
+    const offsets = [0, 1, 2, 3, 4, 5, 6, 7, 8, 100, 2047, PAGE - 5, PAGE - 4, PAGE - 3, PAGE - 2, PAGE - 1];
+    for (const offset of offsets) expect(isZero(memory, 1, offset)).toBe(true);
+    for (let other = 0; other < PAGE; other++) {
+      memory.bytes[PAGE + other] = 0x80;
+      const seen = offsets.filter((offset) => isZero(memory, 1, offset));
+      expect(seen).toEqual(offsets.filter((offset) => offset > other));
+      memory.bytes[PAGE + other] = 0;
+    }
+  });
+
+  test('is seen word by word: it is asked for each append to a file', () => {
+    const { bytes, words } = middle();
+    let reads = 0;
+    const counting = <A extends Uint8Array | Uint32Array>(array: A): A =>
+      new Proxy(array, {
+        get: (target, key) => {
+          reads++;
+          return Reflect.get(target, key) as unknown;
+        },
+      });
+    const memory = { bytes: counting(bytes), words: counting(words) };
+    for (const [offset, most] of [
+      [0, 1024],
+      [1, 3 + 1023],
+      [4093, 3],
+      [4092, 1],
+    ] as const) {
+      reads = 0;
+      expect(isZero(memory, 1, offset)).toBe(true);
+      expect(reads).toBe(most);
+    }
   });
 });
