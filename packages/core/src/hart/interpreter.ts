@@ -169,11 +169,7 @@ class InterpreterWriter {
     code.get(this.#locals.budget);
     code.op('i32.eqz');
     code.if();
-    this.#pushPc();
-    code.set(this.#locals.target);
-    code.i32(stopCode('budget'));
-    code.set(this.#locals.stop);
-    code.br(exit);
+    this.#stopAtPc('budget', exit);
     code.end();
     this.#addToBudget(-1);
   }
@@ -219,11 +215,7 @@ class InterpreterWriter {
       code.i32(AGAIN);
       code.op('i32.eq');
       code.brIf(labels.next);
-      this.#pushPc();
-      code.set(this.#locals.target);
-      code.i32(stopCode('interrupted'));
-      code.set(this.#locals.stop);
-      code.br(labels.exit);
+      this.#stopAtPc('interrupted', labels.exit);
     });
     writers.set(HANDLER_NEXT_PAGE, () => {
       this.#addToBudget(1);
@@ -260,6 +252,16 @@ class InterpreterWriter {
   /** Stops before the instruction at `target`, which has not run. */
   #leave(stop: Stop, exit: Label): void {
     this.#addToBudget(1);
+    this.#stop(stop, exit);
+  }
+
+  #stopAtPc(stop: Stop, exit: Label): void {
+    this.#pushPc();
+    this.#code.set(this.#locals.target);
+    this.#stop(stop, exit);
+  }
+
+  #stop(stop: Stop, exit: Label): void {
     this.#code.i32(stopCode(stop));
     this.#code.set(this.#locals.stop);
     this.#code.br(exit);
@@ -366,9 +368,7 @@ class InterpreterWriter {
     code.if();
     code.get(this.#locals.budget);
     code.brIf(jump);
-    code.i32(stopCode('budget'));
-    code.set(this.#locals.stop);
-    code.br(exit);
+    this.#stop('budget', exit);
     code.end();
     code.i32(stopCode('interrupted'));
     code.i32(stopCode('page-fault'));
@@ -483,16 +483,9 @@ class InterpreterWriter {
         code.br(jump);
       },
       trap: (trap) => {
-        this.#pushPc();
-        code.set(this.#locals.target);
-        if (trap === 'system-call') {
-          // A system call is an instruction of the program's: it has run, though pc still names it.
-          code.i32(stopCode(trap));
-          code.set(this.#locals.stop);
-          code.br(exit);
-        } else {
-          this.#leave(trap, exit);
-        }
+        // A system call is an instruction of the program's: it has run, though pc still names it.
+        if (trap !== 'system-call') this.#addToBudget(1);
+        this.#stopAtPc(trap, exit);
       },
     };
   }

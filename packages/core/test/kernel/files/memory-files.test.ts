@@ -67,6 +67,12 @@ test('a directory’s links are its name, its "." and the ".." of the directorie
   files.rmdirSync('/a/b');
   expect([linksOf(files, '/a'), files.fstatSync(fd, BIGINT).nlink]).toEqual([2n, 0n]);
   files.closeSync(fd);
+  files.mkdirSync('/a/empty');
+  files.mkdirSync('/other');
+  const replaced = files.openSync('/a/empty', O_RDONLY);
+  files.renameSync('/other', '/a/empty');
+  expect([linksOf(files, '/a'), files.fstatSync(replaced, BIGINT).nlink]).toEqual([3n, 0n]);
+  files.closeSync(replaced);
 });
 
 test('times are a count of changes', () => {
