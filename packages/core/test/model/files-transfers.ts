@@ -74,7 +74,7 @@ const readPiece = (
     (outcome) => outcome === refused && !isRefused,
   );
   const [amount, isAll] = asAmount(result);
-  if (amount === refused && length > 0 && !isRefused && twin.mayRunOut) {
+  if (amount === refused && length > 0 && !isRefused && mayRunOut(twin, length)) {
     twin.note('read', 'out of memory');
     return undefined;
   }
@@ -114,7 +114,7 @@ const writePiece = (
     (outcome) => outcome === refused && !isRefused,
   );
   const [amount, isAll] = asAmount(result);
-  if (amount === refused && !isRefused && twin.mayRunOut) {
+  if (amount === refused && !isRefused && mayRunOut(twin, piece)) {
     twin.note('write', 'out of memory');
     return undefined;
   }
@@ -131,6 +131,17 @@ const writePiece = (
   expectSame(isAll, done + piece === count, `write of ${count}: that is all`);
   twin.model.write(process.model, descriptor, bytes);
   return isAll ? undefined : amount;
+};
+
+/**
+ * Whether memory may be too short for so many bytes. The pages of files are no reason, be they changed or not: they can be
+ * written back and dropped, but for those of files that are open and have no name any more.
+ */
+const mayRunOut = (twin: FilesTwinCalls, bytes: number): boolean => {
+  const unnamed = [...twin.model.openFiles()].some(
+    ({ inode }) => inode.kind === 'file' && inode.changed && twin.model.linksOf(inode) === 0,
+  );
+  return twin.mayRunOut && (bytes > PAGE_SIZE || twin.programs.length > 0 || unnamed);
 };
 
 /** What comes of a write from memory that ends too soon: page by page, as far as it goes. */
