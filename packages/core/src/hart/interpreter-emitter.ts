@@ -1,0 +1,122 @@
+/** How the interpreter has an instruction's semantics written: operands come from its record, results go to RAM. */
+import type { Emitter } from './instructions/index.js';
+import type { InterpreterCode, InterpreterLabels } from './interpreter-code.js';
+import {
+  RECORD_IMM,
+  RECORD_RD,
+  RECORD_RS1,
+  RECORD_RS2,
+  RECORD_SHIFT,
+  REGISTERS,
+  RESERVATION,
+  SCRATCH_DATA,
+} from './layout.js';
+import type { MemoryOpcode } from './wasm/index.js';
+
+/** @param sizeBytes of the instruction. */
+export const interpreterEmitter = (
+  state: InterpreterCode,
+  sizeBytes: 2 | 4,
+  { exit, jump, missed, next }: InterpreterLabels,
+): Emitter => {
+  const { code } = state;
+  const pushRegister = (field: number): void => {
+    code.get(state.locals.record);
+    code.memory('i32.load16_u', field);
+    code.memory('i64.load', REGISTERS);
+  };
+  const pushImmediate = (): void => {
+    code.get(state.locals.record);
+    code.memory('i64.load32_s', RECORD_IMM);
+  };
+  const jumpByImmediate = (): void => {
+    code.get(state.locals.record);
+    code.get(state.locals.record);
+    code.memory('i32.load', RECORD_IMM);
+    code.i32(RECORD_SHIFT);
+    code.op('i32.shl', 'i32.add');
+    code.tee(state.locals.host);
+    code.get(state.locals.pageRecords);
+    code.op('i32.sub');
+    code.get(state.locals.span);
+    code.op('i32.lt_u');
+    code.if();
+    code.get(state.locals.host);
+    code.set(state.locals.record);
+    code.br(next);
+    code.end();
+    state.pushPc();
+    pushImmediate();
+    code.op('i64.add');
+    code.set(state.locals.target);
+    code.br(jump);
+  };
+  return {
+    code,
+    rs1: () => pushRegister(RECORD_RS1),
+    rs2: () => pushRegister(RECORD_RS2),
+    imm: pushImmediate,
+    pc: () => state.pushPc(),
+    nextPc: () => {
+      state.pushPc();
+      code.i64(sizeBytes);
+      code.op('i64.add');
+    },
+    writeRd: (value) => {
+      code.get(state.locals.record);
+      code.memory('i32.load16_u', RECORD_RD);
+      value();
+      code.memory('i64.store', REGISTERS);
+    },
+    scratch: (n) => state.locals.scratch[n]!,
+    translate: (access, width, address) => {
+      address();
+      code.set(state.locals.address);
+      state.translate(access, width, missed);
+      return state.locals.host;
+    },
+    readAt: (opcode: MemoryOpcode, host) => {
+      code.get(host);
+      code.memory(opcode, 0);
+    },
+    writeAt: (opcode: MemoryOpcode, host, value) => {
+      code.get(host);
+      value();
+      code.memory(opcode, 0);
+    },
+    written: (host) => {
+      code.get(host);
+      code.i32(SCRATCH_DATA);
+      code.op('i32.eq');
+      code.if();
+      code.call(state.imports.writeDone);
+      code.end();
+    },
+    reservation: () => {
+      code.i32(0);
+      code.memory('i64.load', RESERVATION);
+    },
+    setReservation: (address) => {
+      code.i32(0);
+      address();
+      code.memory('i64.store', RESERVATION);
+    },
+    branchIf: (condition) => {
+      condition();
+      code.if();
+      jumpByImmediate();
+      code.end();
+    },
+    jump: jumpByImmediate,
+    jumpTo: (target) => {
+      target();
+      code.set(state.locals.target);
+      code.br(jump);
+    },
+    trap: (trap) => {
+      // A system call is an instruction of the program's: it has run, though pc still names it.
+      if (trap !== 'system-call') state.addToBudget(1);
+      state.stopAtPc(trap, exit);
+    },
+  };
+};
