@@ -5,6 +5,8 @@
  * ratio = peer / holstein in time, so more is better.
  */
 import { measureFork } from './fork.mjs';
+import { measureEndless } from './hart-endless.mjs';
+import { measureHart } from './hart.mjs';
 import { measureKernel } from './kernel.mjs';
 import { measurePaging } from './paging.mjs';
 import { measureVmo } from './vmo.mjs';
@@ -18,7 +20,17 @@ import { measureVmo } from './vmo.mjs';
 /** @typedef {() => Iterable<Result | Note> | AsyncIterable<Result | Note>} Benchmark */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { fork: measureFork, kernel: measureKernel, paging: measurePaging, vmo: measureVmo };
+const BENCHMARKS = {
+  fork: measureFork,
+  hart: measureHart,
+  'hart-endless': measureEndless,
+  kernel: measureKernel,
+  paging: measurePaging,
+  vmo: measureVmo,
+};
+
+/** Those that take so long that they run only where they are asked for. */
+const ON_REQUEST = ['hart-endless'];
 
 const args = process.argv.slice(2);
 const json = args.includes('--json');
@@ -26,14 +38,15 @@ const names = args.filter((arg) => arg !== '--json');
 const unknown = names.find((name) => !Object.hasOwn(BENCHMARKS, name));
 if (unknown !== undefined) {
   console.error(
-    `bench: there is no benchmark ${unknown}: give any of ${Object.keys(BENCHMARKS).join(', ')}, or none for all`,
+    `bench: there is no benchmark ${unknown}: give any of ${Object.keys(BENCHMARKS).join(', ')}, or none for all but ${ON_REQUEST.join(', ')}`,
   );
   process.exit(2);
 }
 
+const usual = Object.keys(BENCHMARKS).filter((name) => !ON_REQUEST.includes(name));
 /** @type {Result[]} */
 const results = [];
-for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) {
+for (const name of names.length > 0 ? names : usual) {
   const benchmark = /** @type {Benchmark} */ (BENCHMARKS[name]);
   for await (const result of benchmark()) {
     if ('note' in result) {

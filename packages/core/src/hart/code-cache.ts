@@ -20,25 +20,40 @@ import {
   type PhysicalMemory,
 } from '../frame/index.js';
 import type { Tlb } from '../paging/index.js';
-import { HANDLER_CROSSING, HANDLER_ILLEGAL, HANDLER_NEXT_PAGE, handlerOf } from './handlers.js';
-import { decode, isCompressed } from './instructions/index.js';
+import { CompiledCode } from './compiler/compiled-code.js';
+import { standingBits } from './float/index.js';
+import {
+  HANDLER_CROSSING,
+  HANDLER_DECODE,
+  HANDLER_ILLEGAL,
+  HANDLER_NEXT_PAGE,
+  handlerOf,
+} from './handlers.js';
+import { decode, isCompressed, operandKinds } from './instructions/index.js';
 import {
   CODE_CACHE_START,
   CODE_SLOT_BYTES,
-  CROSSING,
   DISCARD_REGISTER,
   PAGE_RECORD_BYTES,
   RECORD_BYTES,
   RECORD_HANDLER,
   RECORD_IMM,
   RECORD_RD,
+  RECORD_ROUNDING,
   RECORD_RS1,
   RECORD_RS2,
+  RECORD_RS3,
+  RECORD_STANDING,
   RECORDS_IN_PAGE,
-  REGISTER_BYTES,
+  registerOffset,
+  SLOT_CROSSING,
+  SLOT_CROSSING_END,
+  SLOT_SECOND,
 } from './layout.js';
 
 export class CodeCache implements FrameWatcher {
+  /** What has been compiled of the decoded code. */
+  readonly compiled: CompiledCode;
   readonly #memory: PhysicalMemory;
   readonly #tlb: Tlb;
   readonly #view: DataView;
@@ -49,11 +64,11 @@ export class CodeCache implements FrameWatcher {
   #next = 0;
 
   constructor(memory: PhysicalMemory, tlb: Tlb, slots: number) {
+    this.compiled = new CompiledCode(memory);
     this.#memory = memory;
     this.#tlb = tlb;
     this.#view = new DataView(memory.memory.buffer);
     this.#frames = Array.from({ length: slots }, () => NO_FRAME);
-    this.#writeHandler(CROSSING + 2 * RECORD_BYTES, HANDLER_NEXT_PAGE);
     memory.setWatcher(this);
   }
 
@@ -66,13 +81,14 @@ export class CodeCache implements FrameWatcher {
     const before = this.#frames[slot]!;
     if (before !== NO_FRAME) {
       this.#memory.unwatch(before);
-      this.#drop(before);
+      this.#drop(before, 'decoded-code');
     }
     this.#frames[slot] = frame;
     this.#slots.set(frame, slot);
     const start = slotStart(slot);
-    this.#memory.bytes.fill(0, start, start + PAGE_RECORD_BYTES);
+    this.#memory.bytes.fill(0, start, start + CODE_SLOT_BYTES);
     this.#writeHandler(start + PAGE_RECORD_BYTES, HANDLER_NEXT_PAGE);
+    this.#writeHandler(start + SLOT_CROSSING_END, HANDLER_NEXT_PAGE);
     this.#memory.watch(frame);
     this.#tlb.flushFrame('write', frame);
     return start;
@@ -84,23 +100,38 @@ export class CodeCache implements FrameWatcher {
     return slot === undefined ? undefined : slotStart(slot);
   }
 
+  /** The frame that a record stands for, and which of its halfwords. */
+  placeOf(record: number): { readonly frame: FrameNumber; readonly halfword: number } {
+    const slot = Math.floor((record - CODE_CACHE_START) / CODE_SLOT_BYTES);
+    return { frame: this.#frames[slot]!, halfword: (record - slotStart(slot)) / RECORD_BYTES };
+  }
+
+  /** Decodes the instruction of a record, if it has not been. */
+  makeDecoded(record: number): void {
+    if (this.#view.getUint16(record + RECORD_HANDLER, true) === HANDLER_DECODE) this.decodeAt(record);
+  }
+
   /** Decodes the instruction of a record that has not been decoded. */
   decodeAt(record: number): void {
-    const slot = Math.floor((record - CODE_CACHE_START) / CODE_SLOT_BYTES);
-    const index = (record - slotStart(slot)) / RECORD_BYTES;
-    const code = frameStart(this.#frames[slot]!) + index * 2;
+    const { frame, halfword: index } = this.placeOf(record);
+    const code = frameStart(frame) + index * 2;
     const halfword = this.#view.getUint16(code, true);
     if (isCompressed(halfword)) this.#writeRecord(record, halfword);
     else if (index === RECORDS_IN_PAGE - 1) this.#writeHandler(record, HANDLER_CROSSING);
     else this.#writeRecord(record, this.#view.getUint32(code, true));
   }
 
-  /** Decodes an instruction whose halves lie in two frames, to the record that stands apart for it. */
+  /**
+   * Decodes an instruction whose halves lie in two frames, the first of which has a slot.
+   * @returns its record, which is good for as long as both frames stay what they are, if the second has a slot too.
+   */
   decodeCrossing(first: FrameNumber, second: FrameNumber): number {
     const low = this.#view.getUint16(frameStart(first) + (RECORDS_IN_PAGE - 1) * 2, true);
     const high = this.#view.getUint16(frameStart(second), true);
-    this.#writeRecord(CROSSING, (high << 16) | low);
-    return CROSSING;
+    const start = this.slotOf(first)!;
+    this.#writeRecord(start + SLOT_CROSSING, (high << 16) | low);
+    this.#view.setUint32(start + SLOT_SECOND, this.slotOf(second) ?? 0, true);
+    return start + SLOT_CROSSING;
   }
 
   frameWritten(frame: FrameNumber, offset: number, length: number): void {
@@ -109,12 +140,15 @@ export class CodeCache implements FrameWatcher {
     // An instruction that begins a halfword earlier reaches into the bytes written.
     const first = Math.max(0, (offset >>> 1) - 1);
     const last = (offset + length - 1) >>> 1;
+    this.compiled.halfwordsWritten(frame, first, last);
     const start = slotStart(slot);
     this.#memory.bytes.fill(0, start + first * RECORD_BYTES, start + (last + 1) * RECORD_BYTES);
+    if (last === RECORDS_IN_PAGE - 1) this.#view.setUint32(start + SLOT_SECOND, 0, true);
+    if (first === 0) this.#forgetCrossingsInto(start);
   }
 
   frameFreed(frame: FrameNumber): void {
-    this.#drop(frame);
+    this.#drop(frame, 'freed');
   }
 
   /**
@@ -132,25 +166,41 @@ export class CodeCache implements FrameWatcher {
     for (const [frame, slot] of this.#slots) {
       for (let index = 0; index < RECORDS_IN_PAGE; index++) {
         const record = slotStart(slot) + index * RECORD_BYTES;
-        if (this.#view.getUint16(record, true) === 0) continue;
-        const before = this.#memory.bytes.slice(record, record + RECORD_BYTES);
+        const handler = this.compiled.handlerAt(record);
+        if (handler === HANDLER_DECODE) continue;
+        const now = this.#memory.bytes.subarray(record, record + RECORD_BYTES);
+        const before = now.slice();
         this.decodeAt(record);
-        const after = this.#memory.bytes.subarray(record, record + RECORD_BYTES);
-        if (before.some((byte, at) => byte !== after[at])) {
+        const isSame =
+          this.#view.getUint16(record + RECORD_HANDLER, true) === handler &&
+          now.every((byte, at) => at < RECORD_RD || byte === before[at]);
+        now.set(before);
+        if (!isSame) {
           problems.push(
             `frame ${hex(frame)}: the code decoded at offset ${index * 2} is not what memory holds`,
           );
         }
       }
     }
+    problems.push(...this.compiled.audit((frame) => this.#slots.has(frame)));
     return problems;
   }
 
-  #drop(frame: FrameNumber): void {
+  #drop(frame: FrameNumber, reason: 'freed' | 'decoded-code'): void {
+    this.compiled.frameDropped(frame, reason);
     const slot = this.#slots.get(frame)!;
     this.#slots.delete(frame);
+    this.#forgetCrossingsInto(slotStart(slot));
     this.#frames[slot] = NO_FRAME;
     this.#tlb.flushFrame('execute', frame);
+  }
+
+  /** Forgets the instructions that end in the frame whose records begin there. */
+  #forgetCrossingsInto(second: number): void {
+    for (const slot of this.#slots.values()) {
+      const address = slotStart(slot) + SLOT_SECOND;
+      if (this.#view.getUint32(address, true) === second) this.#view.setUint32(address, 0, true);
+    }
   }
 
   #writeRecord(record: number, word: number): void {
@@ -160,12 +210,20 @@ export class CodeCache implements FrameWatcher {
       return;
     }
     const view = this.#view;
-    const rd = decoded.rd === 0 ? DISCARD_REGISTER : decoded.rd;
+    const { rd, rs1, rs2, rs3, imm, rm, instruction } = decoded;
+    const kinds = operandKinds(instruction);
+    const target = kinds.rd !== 'f' && rd === 0 ? DISCARD_REGISTER : rd;
     view.setUint16(record + RECORD_HANDLER, handlerOf(decoded), true);
-    view.setUint16(record + RECORD_RD, rd * REGISTER_BYTES, true);
-    view.setUint16(record + RECORD_RS1, decoded.rs1 * REGISTER_BYTES, true);
-    view.setUint16(record + RECORD_RS2, decoded.rs2 * REGISTER_BYTES, true);
-    view.setInt32(record + RECORD_IMM, decoded.imm, true);
+    view.setUint16(record + RECORD_RD, registerOffset(target, kinds.rd === 'f'), true);
+    view.setUint16(record + RECORD_RS1, registerOffset(rs1, kinds.rs1 === 'f'), true);
+    view.setUint16(record + RECORD_RS2, registerOffset(rs2, kinds.rs2 === 'f'), true);
+    if (rm === undefined) {
+      view.setInt32(record + RECORD_IMM, imm, true);
+    } else {
+      view.setUint16(record + RECORD_RS3, registerOffset(rs3, kinds.rs3 === 'f'), true);
+      view.setUint8(record + RECORD_ROUNDING, rm);
+      view.setUint8(record + RECORD_STANDING, standingBits(rm));
+    }
   }
 
   #writeHandler(record: number, handler: number): void {

@@ -8,7 +8,9 @@ export const HANDLER_NEXT_PAGE = 1;
 /** An instruction of 32 bits begins in the page's last halfword. */
 export const HANDLER_CROSSING = 2;
 export const HANDLER_ILLEGAL = 3;
-const FIRST_INSTRUCTION = 4;
+/** A compiled region may be entered here. */
+export const HANDLER_COMPILED = 4;
+const FIRST_INSTRUCTION = 5;
 
 const numberFor = (instruction: number, sizeBytes: 2 | 4): number =>
   FIRST_INSTRUCTION + instruction * 2 + (sizeBytes === 2 ? 1 : 0);

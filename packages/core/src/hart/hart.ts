@@ -34,6 +34,10 @@ import {
   TLB_TAG_SHIFT,
 } from '../paging/index.js';
 import { CodeCache } from './code-cache.js';
+import type { ThrownAwayFor } from './compiler/compiled-code.js';
+import { Compiler } from './compiler/compiler.js';
+import { type HartOptions, hartSettings } from './hart-options.js';
+import { instantiateFloatFunctions } from './float/index.js';
 import {
   AGAIN,
   INTERRUPTED,
@@ -43,11 +47,15 @@ import {
   type Stop,
   STOPS,
 } from './interpreter-border.js';
+import type { InterpreterOptions } from './interpreter-code.js';
 import { generateInterpreter } from './interpreter.js';
 import {
   BUDGET_LEFT,
-  DEFAULT_CODE_SLOTS,
+  CONTEXT_END,
+  FCSR,
+  FLOAT_REGISTERS,
   hartBytes,
+  HOT_THRESHOLD,
   KEY_EXECUTE,
   KEY_READ,
   KEY_WRITE,
@@ -61,6 +69,12 @@ import {
 export const MAX_BUDGET = 10_000_000;
 
 /**
+ * Instructions that WebAssembly runs at a time. Between slices hot code is compiled, and code that V8 has compiled better
+ * meanwhile is taken.
+ */
+const SLICE = 1_000_000;
+
+/**
  * Frames that one call of `run` may bring into the code cache: each costs the host as much as some thousand
  * instructions, which the budget does not see.
  */
@@ -72,8 +86,10 @@ const MOST_REFILLS = 16;
  */
 const MOST_DECODED = 4096;
 
-/** Bytes that `saveContext` needs: x0 … x31, the discard slot and pc. */
-export const CONTEXT_BYTES = PC + 8;
+/** Bytes that `saveContext` needs: x0 … x31, the discard slot, pc, f0 … f31 and fcsr. */
+export const CONTEXT_BYTES = CONTEXT_END - REGISTERS;
+/** Where pc is among them. */
+export const PC_IN_CONTEXT = PC - REGISTERS;
 
 /** What could not be translated. `page` is the whole 64-bit address shifted right by 12, not only Sv39's part. */
 export interface PageFault {
@@ -91,33 +107,45 @@ export interface PageFault {
  */
 export type FaultResolver = (page: Vpn, access: Access) => number;
 
-export interface HartOptions {
-  /** Frames of decoded code to keep, 1 … 4096: 32 KiB of reserved RAM each. */
-  readonly codeSlots?: number;
-  /** 'on' compares every hit of the TLB with a fresh walk, and throws at the first that differs. Default 'off'. */
-  readonly checking?: 'on' | 'off';
+/** What a hart has compiled since it was made, and what it keeps of that. Bytes are of WebAssembly. */
+export interface Compilation {
+  readonly compiledRegions: number;
+  readonly compiledModules: number;
+  readonly compiledBytes: number;
+  readonly keptRegions: number;
+  readonly keptModules: number;
+  readonly keptBytes: number;
+  /** Regions, by why they went: compiler/compiled-code.ts. */
+  readonly thrownAway: Readonly<Record<ThrownAwayFor, number>>;
 }
 
 /** Made at first use, and the same for every hart. */
-const interpreterModules = new Map<'trusted' | 'checked', WebAssembly.Module>();
+const interpreterModules = new Map<string, WebAssembly.Module>();
 
-const interpreterModule = (hits: 'trusted' | 'checked'): WebAssembly.Module => {
-  const known = interpreterModules.get(hits);
+const interpreterModule = (options: InterpreterOptions): WebAssembly.Module => {
+  const name = `${options.hits} ${options.compiles}`;
+  const known = interpreterModules.get(name);
   if (known !== undefined) return known;
-  const made = new WebAssembly.Module(generateInterpreter(hits));
-  interpreterModules.set(hits, made);
+  const made = new WebAssembly.Module(generateInterpreter(options));
+  interpreterModules.set(name, made);
   return made;
 };
 
 export class Hart {
   /** x0 … x31. Only harmless to change while the hart is stopped; x0 stays 0 whatever is written. */
   readonly registers: BigUint64Array;
+  /** f0 … f31, as bits. */
+  readonly floatRegisters: BigUint64Array;
   readonly #memory: PhysicalMemory;
   readonly #tlb: Tlb;
   readonly #codeCache: CodeCache;
+  /** undefined where nothing is compiled. */
+  readonly #compiler: Compiler | undefined;
   readonly #run: InterpreterExports['run'];
   #table: Sv39PageTable | undefined;
   #lastBudget = 0;
+  /** What of the budget is for later slices. */
+  #beyond = 0;
   /** What of the budget resolved faults have cost. */
   #charged = 0;
   #refills = 0;
@@ -136,7 +164,7 @@ export class Hart {
 
   /** The number of reserved bytes that a hart needs at the bottom of RAM. */
   static reservedBytes(options: HartOptions = {}): number {
-    return hartBytes(codeSlotsOf(options));
+    return hartBytes(hartSettings(options).codeSlots);
   }
 
   /**
@@ -145,7 +173,8 @@ export class Hart {
    * @throws InvalidArgument where either is not so.
    */
   constructor(memory: PhysicalMemory, tlb: Tlb, options: HartOptions = {}) {
-    const lastByte = physAddr(Hart.reservedBytes(options) - 1);
+    const { codeSlots, checking, jit, jitThreshold, jitBytes } = hartSettings(options);
+    const lastByte = physAddr(hartBytes(codeSlots) - 1);
     if (memory.usage(frameOf(lastByte)) !== Usage.Reserved || tlb.start !== TLB_START) {
       throw new InvalidArgument(
         `a hart needs the TLB at ${hex(TLB_START)} and RAM reserved to ${hex(lastByte)}`,
@@ -153,8 +182,23 @@ export class Hart {
     }
     this.#memory = memory;
     this.#tlb = tlb;
-    this.#codeCache = new CodeCache(memory, tlb, codeSlotsOf(options));
+    this.#codeCache = new CodeCache(memory, tlb, codeSlots);
+    const hits = checking === 'on' ? 'checked' : 'trusted';
+    if (jit !== 'off') {
+      this.#compiler = new Compiler(
+        memory,
+        this.#codeCache,
+        (page) => this.#enteredTable().lookUp(page, 'execute'),
+        {
+          when: jit === 'eager' ? 'eager' : 'hot',
+          hits,
+          mostBytes: jitBytes,
+        },
+      );
+    }
+    memory.words[HOT_THRESHOLD >>> 2] = jit === 'eager' ? 1 : jitThreshold;
     this.registers = memory.doublewords.subarray(REGISTERS >>> 3, (REGISTERS >>> 3) + 32);
+    this.floatRegisters = memory.doublewords.subarray(FLOAT_REGISTERS >>> 3, (FLOAT_REGISTERS >>> 3) + 32);
     this.clearReservation();
     const imports: InterpreterImports = {
       readMiss: (low, high, width) => this.#readMiss(low, high, width),
@@ -163,15 +207,19 @@ export class Hart {
       fetchMiss: (low, high) => this.#fetchMiss(low, high),
       decode: (record) => this.#decode(record),
       decodeCrossing: (low, high) => this.#decodeCrossing(low, high),
+      hot: (record, low, high) => this.#compiler!.request(record, pageOf(low, high)),
       checkHit: (access, low, high, host) =>
         this.#checkHit(ACCESSES[access]!, pageOf(low, high), low, host >>> 0),
     };
-    const module = interpreterModule(options.checking === 'on' ? 'checked' : 'trusted');
+    const float = instantiateFloatFunctions(memory.memory);
+    const module = interpreterModule({ hits, compiles: jit === 'off' ? 'never' : 'hot' });
     const instance = new WebAssembly.Instance(module, {
       ram: { memory: memory.memory },
-      hart: imports,
+      float,
+      hart: { ...imports, regions: this.#codeCache.compiled.table },
     });
     this.#run = (instance.exports as unknown as InterpreterExports).run;
+    this.#compiler?.connect({ float, checkHit: imports.checkHit });
   }
 
   get pc(): bigint {
@@ -180,6 +228,15 @@ export class Hart {
 
   set pc(address: bigint) {
     this.#memory.doublewords[PC >>> 3] = address;
+  }
+
+  /** The floating-point control and status register: rounding mode and flags (float/fcsr.ts). */
+  get fcsr(): number {
+    return this.#memory.words[FCSR >>> 2]!;
+  }
+
+  set fcsr(value: number) {
+    this.#memory.words[FCSR >>> 2] = value & 0xff;
   }
 
   /** A register as a number: exact below 2^53, and at least 2^53 for all above. */
@@ -206,7 +263,7 @@ export class Hart {
 
   /** Instructions that the last `run` ran, or has run so far. A system call counts; an instruction that faulted does not. */
   get retired(): number {
-    return this.#lastBudget - this.#charged - this.#memory.words[BUDGET_LEFT >>> 2]!;
+    return this.#lastBudget - this.#charged - this.#beyond - this.#memory.words[BUDGET_LEFT >>> 2]!;
   }
 
   /** Frames that the last `run` brought into the code cache, since the last page fault that was resolved in it. */
@@ -217,6 +274,21 @@ export class Hart {
   /** Instructions that it decoded, some of them more than once, since then. */
   get decoded(): number {
     return this.#decoded;
+  }
+
+  /** What has been compiled, and what became of it. */
+  get compilation(): Compilation {
+    const { regions, modules, sizeBytes, thrownAway } = this.#codeCache.compiled;
+    const compiled = this.#compiler?.compiled ?? { regions: 0, modules: 0, bytes: 0 };
+    return {
+      compiledRegions: compiled.regions,
+      compiledModules: compiled.modules,
+      compiledBytes: compiled.bytes,
+      keptRegions: regions,
+      keptModules: modules,
+      keptBytes: sizeBytes,
+      thrownAway: { ...thrownAway },
+    };
   }
 
   /** Runs in another address space from now on. An LR of before is forgotten. */
@@ -230,13 +302,18 @@ export class Hart {
     this.#memory.doublewords[RESERVATION >>> 3] = 0xffff_ffff_ffff_ffffn;
   }
 
-  /** Copies the registers and pc out, CONTEXT_BYTES of them. */
+  /** Copies the registers, pc and fcsr out, CONTEXT_BYTES of them. */
   saveContext(target: Uint8Array): void {
     target.set(this.#memory.bytes.subarray(REGISTERS, REGISTERS + CONTEXT_BYTES));
   }
 
   loadContext(source: Uint8Array): void {
     this.#memory.bytes.set(source, REGISTERS);
+  }
+
+  /** Makes all registers, pc and fcsr zero, as a program finds them: rounding to nearest, no flag set. */
+  clearContext(): void {
+    this.#memory.bytes.fill(0, REGISTERS, REGISTERS + CONTEXT_BYTES);
   }
 
   /**
@@ -262,7 +339,14 @@ export class Hart {
     this.#refills = 0;
     this.#decoded = 0;
     this.#resolver = resolver;
-    const stop = STOPS[this.#run(budget)]!;
+    this.#beyond = budget;
+    let stop: Stop;
+    do {
+      const slice = Math.min(this.#beyond, SLICE);
+      this.#beyond -= slice;
+      stop = STOPS[this.#run(slice)]!;
+      this.#compiler?.compileWaiting();
+    } while (stop === 'budget' && this.#beyond > 0);
     this.#resolver = undefined;
     if (this.#thrown !== undefined) this.#throwAgain();
     return stop;
@@ -376,6 +460,10 @@ export class Hart {
     if (second === NO_FRAME) return this.#answerFault('execute', vpn(page + 1), 0);
     if (this.#decoded === MOST_DECODED) return INTERRUPTED;
     this.#decoded++;
+    const records = this.#codeCache.slotOf(second);
+    // So that it need not be asked for again.
+    if (records !== undefined)
+      this.#tlb.install(this.#enteredTable().tlbContext, 'execute', vpn(page + 1), second, records);
     return this.#codeCache.decodeCrossing(first, second);
   }
 
@@ -412,8 +500,11 @@ export class Hart {
     const { words } = this.#memory;
     const left = words[BUDGET_LEFT >>> 2]!;
     if (cost >= left) {
+      // The rest of it is the next slice's to pay.
+      const rest = Math.min(cost - left, this.#beyond);
       words[BUDGET_LEFT >>> 2] = 0;
-      this.#charged += left;
+      this.#beyond -= rest;
+      this.#charged += left + rest;
       return AGAIN;
     }
     words[BUDGET_LEFT >>> 2] = left - cost;
@@ -443,10 +534,3 @@ export class Hart {
 
 /** The page of a 64-bit address given as two words, which WebAssembly passes as signed. */
 const pageOf = (low: number, high: number): Vpn => vpn((high >>> 0) * 2 ** 20 + (low >>> 12));
-
-const codeSlotsOf = ({ codeSlots = DEFAULT_CODE_SLOTS }: HartOptions): number => {
-  if (!Number.isInteger(codeSlots) || codeSlots < 1 || codeSlots > 4096) {
-    throw new InvalidArgument(`${codeSlots} code slots: give a whole number from 1 to 4096`);
-  }
-  return codeSlots;
-};

@@ -1,23 +1,28 @@
 /**
- * The hart: RV64IMAC user mode, as an interpreter in WebAssembly that is generated from one instruction
+ * The hart: RV64GC user mode, as an interpreter and a compiler to WebAssembly that are generated from one instruction
  * table. `Hart` runs programs in an address space; `decode` and `disassemble` read machine code.
  */
 export {
+  type Compilation,
   CONTEXT_BYTES,
   type FaultResolver,
   Hart,
-  type HartOptions,
   MAX_BUDGET,
   type PageFault,
+  PC_IN_CONTEXT,
 } from './hart.js';
+export type { ThrownAwayFor } from './compiler/compiled-code.js';
+export type { HartOptions, Jit } from './hart-options.js';
 export {
   decode,
   type Decoded,
   disassemble,
   type Emitter,
+  FLOAT_REGISTER_NAMES,
   type Instruction,
   INSTRUCTIONS,
   COMPRESSED_INSTRUCTIONS,
+  operandKinds,
   REGISTER_NAMES,
 } from './instructions/index.js';
 export type { Stop } from './interpreter-border.js';

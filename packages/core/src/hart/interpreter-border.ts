@@ -2,6 +2,7 @@
  * The border between the hart and the interpreter that it generates: why the interpreter stops, what it
  * calls, and what it offers. Integers of 32 bits cross it, never a bigint.
  */
+import type { FloatImports } from './float/index.js';
 import type { InstructionTrap } from './instructions/index.js';
 import type { FunctionIndex } from './wasm/index.js';
 
@@ -37,7 +38,9 @@ export type InterpreterImports = {
   decode(record: number): number;
   /** Compares a hit of the TLB with the page table (checking only). `host` is the byte in RAM, or for a fetch the records. */
   checkHit(access: number, low: number, high: number, host: number): void;
-  /** Decodes the instruction at pc, which crosses into the next page, to CROSSING. Gives CROSSING, or an answer. */
+  /** An instruction has been jumped to so often that it is worth compiling. Its page's address comes along. */
+  hot(record: number, pageLow: number, pageHigh: number): void;
+  /** Decodes the instruction at pc, which crosses into the next page. Gives its record, or an answer. */
   decodeCrossing(low: number, high: number): number;
 };
 
@@ -53,4 +56,7 @@ export const INTERRUPTED = 1;
 /** go on with the instruction from its beginning, if any of the budget is left. */
 export const AGAIN = 2;
 
-export type Imported = Readonly<Record<keyof InterpreterImports, FunctionIndex>>;
+export type Imported = Readonly<Record<keyof InterpreterImports, FunctionIndex>> & {
+  /** The functions of the floating-point module. */
+  readonly float: FloatImports;
+};

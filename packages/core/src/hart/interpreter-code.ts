@@ -2,12 +2,12 @@
  * The pieces of code that the interpreter and its instructions are put together from: where pc is, how a run stops, how an
  * address is translated.
  */
-import { type Access, ACCESSES, TLB_ADDEND } from '../paging/index.js';
+import { type Access, TLB_ADDEND } from '../paging/index.js';
 import type { Width } from './instructions/index.js';
 import { AGAIN, type Imported, type Stop, stopCode } from './interpreter-border.js';
 import { InterpreterLocals } from './interpreter-locals.js';
-import { BUDGET_LEFT, RECORD_SHIFT } from './layout.js';
-import { pushKeyMatches, pushLine, pushWords } from './tlb-code.js';
+import { BUDGET_LEFT, HOT_THRESHOLD, RECORD_JUMPS, RECORD_SHIFT } from './layout.js';
+import { pushCheckHit, pushKeyMatches, pushLine, pushWords } from './tlb-code.js';
 import type { CodeBuilder, FunctionIndex, Label, Local } from './wasm/index.js';
 
 /** Where code of the interpreter goes on. */
@@ -22,17 +22,34 @@ export interface InterpreterLabels {
   readonly next: Label;
 }
 
+export interface InterpreterOptions {
+  /** 'checked' calls `checkHit` at every hit of the TLB, which makes it some ten times slower. */
+  readonly hits: 'trusted' | 'checked';
+  /** Whether it counts jumps, and runs compiled regions. */
+  readonly compiles: 'hot' | 'never';
+}
+
+/** Functions (address i64, width i32, budget i32) → the byte in RAM, or an answer. */
+export type TranslateFunctions = Readonly<Record<'translateRead' | 'translateWrite', FunctionIndex>>;
+
 export class InterpreterCode {
   readonly code: CodeBuilder;
   readonly imports: Imported;
   readonly locals: InterpreterLocals;
-  readonly #checksHits: boolean;
+  readonly #functions: TranslateFunctions;
+  readonly #options: InterpreterOptions;
 
-  constructor(code: CodeBuilder, imports: Imported, checksHits: boolean) {
+  constructor(
+    code: CodeBuilder,
+    imports: Imported,
+    functions: TranslateFunctions,
+    options: InterpreterOptions,
+  ) {
     this.code = code;
     this.imports = imports;
     this.locals = new InterpreterLocals(code);
-    this.#checksHits = checksHits;
+    this.#functions = functions;
+    this.#options = options;
   }
 
   /** Stops before the instruction at `target`, which has not run. */
@@ -90,11 +107,13 @@ export class InterpreterCode {
     code.else();
     this.pushPc();
     code.set(this.locals.target);
-    const miss = access === 'read' ? this.imports.readMiss : this.imports.writeMiss;
-    this.callOut(miss, 1, missed, () => {
-      pushWords(code, this.locals.address);
-      code.i32(width);
-    });
+    code.get(this.locals.address);
+    code.i32(width);
+    code.get(this.locals.budget);
+    code.i32(1);
+    code.op('i32.add');
+    code.call(access === 'read' ? this.#functions.translateRead : this.#functions.translateWrite);
+    this.#takeAnswer(missed);
     code.end();
   }
 
@@ -111,6 +130,34 @@ export class InterpreterCode {
     code.memory('i32.store', BUDGET_LEFT);
     push();
     code.call(miss);
+    this.#takeAnswer(missed);
+  }
+
+  /** Counts a jump to the instruction at `record`. */
+  countJump(): void {
+    if (this.#options.compiles === 'never') return;
+    const { code, locals } = this;
+    code.get(locals.record);
+    code.get(locals.record);
+    code.memory('i32.load16_u', RECORD_JUMPS);
+    code.i32(1);
+    code.op('i32.add');
+    code.tee(locals.line);
+    code.memory('i32.store16', RECORD_JUMPS);
+    code.get(locals.line);
+    code.i32(0);
+    code.memory('i32.load', HOT_THRESHOLD);
+    code.op('i32.eq');
+    code.if();
+    code.get(locals.record);
+    pushWords(code, locals.pageAddress);
+    code.call(this.imports.hot);
+    code.end();
+  }
+
+  /** Takes an address or an answer off the stack. */
+  #takeAnswer(missed: Label): void {
+    const { code } = this;
     code.tee(this.locals.host);
     code.i32(AGAIN);
     code.op('i32.le_u');
@@ -119,11 +166,7 @@ export class InterpreterCode {
 
   /** Has a hit of the TLB compared with the page table, in a hart that is checking. */
   checkHit(access: Access, address: Local, host: Local): void {
-    if (!this.#checksHits) return;
-    const code = this.code;
-    code.i32(ACCESSES.indexOf(access));
-    pushWords(code, address);
-    code.get(host);
-    code.call(this.imports.checkHit);
+    if (this.#options.hits === 'checked')
+      pushCheckHit(this.code, this.imports.checkHit, access, address, host);
   }
 }

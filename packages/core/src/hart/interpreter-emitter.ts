@@ -4,14 +4,21 @@ import type { InterpreterCode, InterpreterLabels } from './interpreter-code.js';
 import {
   RECORD_IMM,
   RECORD_RD,
+  RECORD_ROUNDING,
   RECORD_RS1,
   RECORD_RS2,
+  RECORD_RS3,
   RECORD_SHIFT,
+  RECORD_STANDING,
   REGISTERS,
   RESERVATION,
   SCRATCH_DATA,
 } from './layout.js';
 import type { MemoryOpcode } from './wasm/index.js';
+
+/** What is above a single in its register. */
+const SINGLE_BOX = 0xffff_ffff_0000_0000n;
+const CANONICAL_SINGLE_NAN = 0x7fc0_0000;
 
 /** @param sizeBytes of the instruction. */
 export const interpreterEmitter = (
@@ -20,10 +27,30 @@ export const interpreterEmitter = (
   { exit, jump, missed, next }: InterpreterLabels,
 ): Emitter => {
   const { code } = state;
-  const pushRegister = (field: number): void => {
+  const pushRegister = (field: number, opcode: MemoryOpcode = 'i64.load'): void => {
     code.get(state.locals.record);
     code.memory('i32.load16_u', field);
-    code.memory('i64.load', REGISTERS);
+    code.memory(opcode, REGISTERS);
+  };
+  const pushSingle = (field: number): void => {
+    pushRegister(field, 'f32.load');
+    code.i32(CANONICAL_SINGLE_NAN);
+    code.op('f32.reinterpret_i32');
+    code.get(state.locals.record);
+    code.memory('i32.load16_u', field);
+    code.memory('i32.load', REGISTERS + 4);
+    code.i32(-1);
+    code.op('i32.eq', 'select');
+  };
+  const writeRegister = (value: () => void, opcode: MemoryOpcode = 'i64.store'): void => {
+    code.get(state.locals.record);
+    code.memory('i32.load16_u', RECORD_RD);
+    value();
+    code.memory(opcode, REGISTERS);
+  };
+  const pushField = (field: number): void => {
+    code.get(state.locals.record);
+    code.memory('i32.load8_u', field);
   };
   const pushImmediate = (): void => {
     code.get(state.locals.record);
@@ -43,6 +70,7 @@ export const interpreterEmitter = (
     code.if();
     code.get(state.locals.host);
     code.set(state.locals.record);
+    state.countJump();
     code.br(next);
     code.end();
     state.pushPc();
@@ -62,13 +90,31 @@ export const interpreterEmitter = (
       code.i64(sizeBytes);
       code.op('i64.add');
     },
-    writeRd: (value) => {
-      code.get(state.locals.record);
-      code.memory('i32.load16_u', RECORD_RD);
-      value();
-      code.memory('i64.store', REGISTERS);
-    },
+    writeRd: writeRegister,
     scratch: (n) => state.locals.scratch[n]!,
+    fs1: () => pushRegister(RECORD_RS1, 'f64.load'),
+    fs2: () => pushRegister(RECORD_RS2, 'f64.load'),
+    fs3: () => pushRegister(RECORD_RS3, 'f64.load'),
+    ss1: () => pushSingle(RECORD_RS1),
+    ss2: () => pushSingle(RECORD_RS2),
+    ss3: () => pushSingle(RECORD_RS3),
+    bs1: () => pushRegister(RECORD_RS1),
+    bs2: () => pushRegister(RECORD_RS2),
+    writeFd: (value) => writeRegister(value, 'f64.store'),
+    writeFs: (value) =>
+      writeRegister(() => {
+        value();
+        code.op('i32.reinterpret_f32', 'i64.extend_i32_u');
+        code.i64(SINGLE_BOX);
+        code.op('i64.or');
+      }),
+    writeFb: writeRegister,
+    floatScratch: (n) => state.locals.floatScratch[n]!,
+    singleScratch: (n) => state.locals.singleScratch[n]!,
+    roundingMode: () => pushField(RECORD_ROUNDING),
+    staticRoundingMode: undefined,
+    standingBits: () => pushField(RECORD_STANDING),
+    callFloat: (name) => code.call(state.imports.float[name]),
     translate: (access, width, address) => {
       address();
       code.set(state.locals.address);

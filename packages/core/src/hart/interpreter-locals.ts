@@ -19,7 +19,13 @@ export class InterpreterLocals {
   readonly line: Local;
   /** The byte in RAM of an access, or what a miss was answered with. */
   readonly host: Local;
+  /** That of the instruction at `record`. */
+  readonly handler: Local;
+  /** Not 0 where the next instruction that has been compiled is to be interpreted. */
+  readonly interprets: Local;
   readonly scratch: readonly Local[];
+  readonly floatScratch: readonly Local[];
+  readonly singleScratch: readonly Local[];
 
   /** @param code of a function whose one parameter is the budget. */
   constructor(code: CodeBuilder) {
@@ -33,6 +39,10 @@ export class InterpreterLocals {
     this.address = code.local('i64');
     this.line = code.local('i32');
     this.host = code.local('i32');
+    this.handler = code.local('i32');
+    this.interprets = code.local('i32');
     this.scratch = [code.local('i64'), code.local('i64'), code.local('i64'), code.local('i64')];
+    this.floatScratch = [code.local('f64'), code.local('f64')];
+    this.singleScratch = [code.local('f32'), code.local('f32')];
   }
 }

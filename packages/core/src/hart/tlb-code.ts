@@ -1,13 +1,17 @@
 /** Code that looks an address up in the TLB (paging/tlb.ts draws its lines). */
-import { type Access, TLB_LINE_BYTES, TLB_LINES, TLB_OFFSETS, TLB_START } from '../paging/index.js';
+import { type Access, ACCESSES, TLB_LINE_BYTES, TLB_LINES, TLB_OFFSETS, TLB_START } from '../paging/index.js';
 import type { Width } from './instructions/index.js';
 import { KEY_EXECUTE, KEY_READ, KEY_WRITE } from './layout.js';
-import type { CodeBuilder, Local } from './wasm/index.js';
+import type { CodeBuilder, FunctionIndex, Local } from './wasm/index.js';
 
 export const PAGE_MASK = -4096n;
 /** Shift from an address's page number to its TLB line. */
 const LINE_SHIFT = 12 - Math.log2(TLB_LINE_BYTES);
-const KEYS: Readonly<Record<Access, number>> = { read: KEY_READ, write: KEY_WRITE, execute: KEY_EXECUTE };
+export const KEYS: Readonly<Record<Access, number>> = {
+  read: KEY_READ,
+  write: KEY_WRITE,
+  execute: KEY_EXECUTE,
+};
 
 /** Pushes the low and the high word of an i64 local. */
 export const pushWords = (code: CodeBuilder, value: Local): void => {
@@ -46,4 +50,18 @@ export const pushKeyMatches = (
   code.i32(0);
   code.memory('i64.load', KEYS[access]);
   code.op('i64.or', 'i64.eq');
+};
+
+/** Has a hit of the TLB compared with the page table. */
+export const pushCheckHit = (
+  code: CodeBuilder,
+  checkHit: FunctionIndex,
+  access: Access,
+  address: Local,
+  host: Local,
+): void => {
+  code.i32(ACCESSES.indexOf(access));
+  pushWords(code, address);
+  code.get(host);
+  code.call(checkHit);
 };

@@ -1,6 +1,7 @@
 /**
  * What processes have run and what was done for them, in instructions: the kernel's time, and what the process on the
- * hart has left of its quantum (docs/decisions/0005-time.md).
+ * hart has left of its quantum (docs/decisions/0005-time.md). What the hart does to run an instruction, such as to
+ * decode or compile it, is not the guest's to pay for: it would see in its time how it is run.
  *
  *      beginTurn → beginRun → (beginHandling → charge) … → beginRun → …
  *
@@ -13,10 +14,8 @@ import type { VirtualMemory } from '../space/index.js';
 /** What a system call and a page fault cost of a quantum, in instructions: about their time on the host. */
 export const SYSTEM_CALL_COST = 200;
 export const PAGE_FAULT_COST = 200;
-/** And each frame that either takes, frees or shares; each frame of code, and each instruction of it, that is decoded. */
+/** And each frame that either takes, frees or shares. */
 const FRAME_COST = 500;
-const REFILL_COST = 5_000;
-const DECODE_COST = 20;
 /** And each call to the host's file system. */
 const HOST_CALL_COST = 2_000;
 
@@ -65,19 +64,13 @@ export class Accounting {
 
   /**
    * It has been done.
-   * @param handling what it costs but for frames and code. @returns what it costs with them.
+   * @param handling what it costs but for frames, host calls and what was spent. @returns what it costs with them.
    */
   charge(handling: number): number {
-    const { retired, refills, decoded } = this.#hart;
+    const { retired } = this.#hart;
     const frames = Math.abs(this.#framesMoved() - this.#framesBefore);
     const calls = this.#hostCalls() - this.#hostCallsBefore;
-    const cost =
-      handling +
-      frames * FRAME_COST +
-      refills * REFILL_COST +
-      decoded * DECODE_COST +
-      calls * HOST_CALL_COST +
-      this.#spent;
+    const cost = handling + frames * FRAME_COST + calls * HOST_CALL_COST + this.#spent;
     this.#spent = 0;
     const run = retired - this.#charged;
     this.#charged = retired;

@@ -9,7 +9,8 @@ export type { HostConstants, HostFileSystem, HostStats } from './files/host-file
 export { MemoryFiles } from './files/memory-files.js';
 export { RegularFile } from './files/regular-file.js';
 export { type FileProblem, Store, type StoreOptions } from './files/store.js';
-export { Kernel, type KernelOptions, type KernelState, type SbrkKind } from './kernel.js';
+export type { KernelOptions, SbrkKind } from './kernel-options.js';
+export { Kernel, type KernelState } from './kernel.js';
 export { type KernelLimits, XV6_LIMITS, xv6Limits } from './limits.js';
 export { IMAGE_END, USER_END } from './memory-layout.js';
 export { KILLED_STATUS, Process, type ProcessState } from './process.js';

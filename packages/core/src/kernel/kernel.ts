@@ -9,9 +9,9 @@
  * Nothing that a process does throws out of `step`: it gets -1, or is killed with a message.
  */
 import { hex, HolsteinError, InvalidArgument, OutOfMemory } from '../frame/index.js';
-import { CONTEXT_BYTES, type FaultResolver, type Hart, MAX_BUDGET, type Stop } from '../hart/index.js';
+import { type FaultResolver, type Hart, PC_IN_CONTEXT, type Stop } from '../hart/index.js';
 import { type FaultOutcome, UNMAPPED } from '../paging/index.js';
-import type { ForkKind, VirtualMemory } from '../space/index.js';
+import type { VirtualMemory } from '../space/index.js';
 import { Accounting, PAGE_FAULT_COST, SYSTEM_CALL_COST } from './accounting.js';
 import { auditProcesses } from './audit.js';
 import { Console } from './console.js';
@@ -23,43 +23,19 @@ import type { FileTree } from './files/file-tree.js';
 import { openDevice } from './files/open.js';
 import type { FileProblem } from './files/store.js';
 import type { ProgramImage } from './image.js';
-import { type KernelLimits, xv6Limits } from './limits.js';
+import { type KernelOptions, type KernelSettings, kernelSettings, type SbrkKind } from './kernel-options.js';
+import type { KernelLimits } from './limits.js';
 import { PagerWaits } from './pager-waits.js';
 import { type FailedWait, KILLED_STATUS, Process } from './process.js';
 import { ProcessTable } from './process-table.js';
 import { A0, A1, REPLACED, SP, systemCall } from './system-calls/index.js';
 
 /**
- * When memory that sbrk gives takes frames.
- *
- *      by-argument   at once where the second argument is 1, when it is touched where it is 2: xv6 since 2025-08
- *      eager         at once: xv6 before, whose programs leave anything in the second argument
- *      lazy          when it is touched: the kernels of xv6's lazy allocation lab
- */
-export type SbrkKind = 'by-argument' | 'eager' | 'lazy';
-
-export interface KernelOptions {
-  readonly virtualMemory: VirtualMemory;
-  readonly hart: Hart;
-  /** The files that there are, made with the same limits. */
-  readonly files: FileTree;
-  readonly limits?: Partial<KernelLimits>;
-  /** How fork gives the child its memory. Default: 'tables', copy on write. */
-  readonly fork?: ForkKind;
-  /** Default 'by-argument'. */
-  readonly sbrk?: SbrkKind;
-  /** Instructions that a process runs before it is another's turn. Default 100,000. */
-  readonly quantumInstructions?: number;
-  /** Instructions to a tick of the clock. Default 1,000,000. */
-  readonly instructionsPerTick?: number;
-  /** Hears what befalls processes, a line at a time. */
-  readonly log?: (line: string) => void;
-}
-
-/**
  * What a step has left behind.
  *
  *      running             there is more to do
+ *      interrupted         a turn is not over, for the host's sake alone: the next step goes on with it, and until then
+ *                          nothing is to be done that processes could see, such as to take the console's output
  *      waiting-for-input   every process waits, one at least for console input
  *      waiting-for-output  every process waits, one at least for the host to take output
  *      waiting-for-pager   every process waits, one at least for a memory object's pager
@@ -67,11 +43,16 @@ export interface KernelOptions {
  *      halted              process 1 has exited
  */
 export type KernelState =
-  'running' | 'waiting-for-input' | 'waiting-for-output' | 'waiting-for-pager' | 'stuck' | 'halted';
+  | 'running'
+  | 'interrupted'
+  | 'waiting-for-input'
+  | 'waiting-for-output'
+  | 'waiting-for-pager'
+  | 'stuck'
+  | 'halted';
 
 const ECALL_BYTES = 4n;
 const REGISTER_BYTES = 8;
-const PC_IN_CONTEXT = CONTEXT_BYTES - 8;
 
 export class Kernel {
   readonly limits: KernelLimits;
@@ -83,14 +64,14 @@ export class Kernel {
   readonly sbrkKind: SbrkKind;
   /** For the layer's own use. @internal */
   readonly table = new ProcessTable();
-  readonly #options: KernelOptions;
+  readonly #settings: KernelSettings;
   readonly #loader: Loader;
-  readonly #quantum: number;
-  readonly #instructionsPerTick: number;
   /** Process 1, once it has been spawned. */
   #init: Process | undefined;
   /** Whose registers and address space the hart has. */
   #onHart: Process | undefined;
+  /** Whose turn it is still, while a turn is interrupted. */
+  #interrupted: Process | undefined;
   readonly #accounting: Accounting;
   /** What became of the last page fault. */
   #faultOutcome: FaultOutcome = UNMAPPED;
@@ -99,27 +80,27 @@ export class Kernel {
 
   /** @throws HolsteinError EINVAL for a quantum, tick or limit that is not a whole number from 1 up. */
   constructor(options: KernelOptions) {
-    this.#options = options;
-    this.limits = xv6Limits(options.limits);
-    this.hart = options.hart;
-    this.virtualMemory = options.virtualMemory;
-    this.files = options.files;
-    this.sbrkKind = options.sbrk ?? 'by-argument';
+    const settings = kernelSettings(options);
+    this.#settings = settings;
+    this.limits = settings.limits;
+    this.hart = settings.hart;
+    this.virtualMemory = settings.virtualMemory;
+    this.files = settings.files;
+    this.sbrkKind = settings.sbrk;
     this.#accounting = new Accounting(this.hart, this.virtualMemory, () => this.files.hostCalls);
     this.#loader = new Loader(this.virtualMemory, this.files, this.limits);
-    this.#quantum = positive('quantumInstructions', options.quantumInstructions ?? 100_000, MAX_BUDGET);
-    this.#instructionsPerTick = positive(
-      'instructionsPerTick',
-      options.instructionsPerTick ?? 1_000_000,
-      Number.MAX_SAFE_INTEGER,
-    );
     this.console = new Console(this.limits.consoleBytes, (channel) => this.table.wake(channel));
     this.fileTable = new FileTable(this.limits.openFiles);
   }
 
+  /** What its clock counts: instructions, and what was done for processes in instructions, since it was made. */
+  get time(): number {
+    return this.#accounting.time;
+  }
+
   /** Ticks since the kernel was made. */
   get ticks(): number {
-    return Math.floor(this.#accounting.time / this.#instructionsPerTick);
+    return Math.floor(this.time / this.#settings.instructionsPerTick);
   }
 
   /** Instructions that processes have run. */
@@ -169,16 +150,24 @@ export class Kernel {
     return process;
   }
 
-  /** Runs the next process for its quantum at most. @param mostInstructions that are to be run: 1 or more. */
+  /**
+   * Runs the next process for its quantum at most, or on with a turn that was interrupted.
+   * @param mostInstructions that are to be run: 1 or more.
+   */
   step(mostInstructions = Number.POSITIVE_INFINITY): KernelState {
     if (this.#init === undefined || this.exitStatus !== undefined) return 'halted';
-    this.#wakeSleepers();
-    const process = this.table.nextRunnable();
-    if (process !== undefined) {
-      this.#runSlice(process, Math.min(this.#quantum, mostInstructions));
-      return this.exitStatus === undefined ? 'running' : 'halted';
+    let process = this.#interrupted;
+    if (process === undefined) {
+      this.#wakeSleepers();
+      process = this.table.nextRunnable();
+      if (process === undefined) return this.#whenAllWait();
+      this.#switchTo(process);
+      this.#accounting.beginTurn(this.#settings.quantumInstructions);
     }
-    return this.#whenAllWait();
+    const isOver = this.#runTurn(process, mostInstructions) === 'over';
+    this.#interrupted = isOver ? undefined : process;
+    if (this.exitStatus !== undefined) return 'halted';
+    return isOver ? 'running' : 'interrupted';
   }
 
   /** Ends all processes, as if process 1 had been killed. Without processes it does nothing. */
@@ -191,7 +180,7 @@ export class Kernel {
     if (this.table.size >= this.limits.processes) return -1;
     let space;
     try {
-      space = parent.space.fork(this.#options.fork);
+      space = parent.space.fork(this.#settings.fork);
     } catch (error) {
       if (error instanceof OutOfMemory) return -1;
       throw error;
@@ -219,7 +208,7 @@ export class Kernel {
     if (typeof image === 'string') return -1;
     if ('again' in image) return image;
     if (image.kind === 'failure') {
-      this.#options.log?.(`${process} cannot run ${pathText(path)}: it ${image.problem}`);
+      this.#settings.log?.(`${process} cannot run ${pathText(path)}: it ${image.problem}`);
       return -1;
     }
     process.space.close();
@@ -264,7 +253,9 @@ export class Kernel {
   closeFile(file: OpenFile): FileProblem | undefined {
     const problem = this.fileTable.release(file);
     if (problem !== undefined) {
-      this.#options.log?.(`a file that was closed could not be written back (${problem}); it is tried again`);
+      this.#settings.log?.(
+        `a file that was closed could not be written back (${problem}); it is tried again`,
+      );
     }
     return problem;
   }
@@ -299,14 +290,14 @@ export class Kernel {
     return auditProcesses(this);
   }
 
-  #runSlice(process: Process, quantum: number): void {
-    this.#switchTo(process);
+  /** Runs the process on the hart for what is left of its turn. */
+  #runTurn(process: Process, mostInstructions: number): 'over' | 'interrupted' {
     const accounting = this.#accounting;
-    accounting.beginTurn(quantum);
+    accounting.left = Math.min(accounting.left, mostInstructions);
     while (accounting.left > 0 && process.state === 'runnable') {
       if (process.killed) {
         this.exit(process, KILLED_STATUS);
-        return;
+        break;
       }
       if (process.failedWait !== undefined) {
         this.#failWait(process, process.failedWait);
@@ -316,7 +307,9 @@ export class Kernel {
       const stop = this.hart.run(accounting.left, this.#resolveFault);
       if (stop !== 'page-fault') accounting.beginHandling();
       accounting.charge(this.#handle(process, stop));
+      if (stop === 'interrupted' && accounting.left > 0) return 'interrupted';
     }
+    return 'over';
   }
 
   /** Resolves a page fault of the process on the hart, which runs on then; else it stops for it. */
@@ -391,7 +384,7 @@ export class Kernel {
   }
 
   #killForFault(process: Process, reason: string): void {
-    this.#options.log?.(`${process} killed: ${reason} (pc ${hex(this.hart.pc)})`);
+    this.#settings.log?.(`${process} killed: ${reason} (pc ${hex(this.hart.pc)})`);
     this.exit(process, KILLED_STATUS);
   }
 
@@ -416,7 +409,7 @@ export class Kernel {
     if (deadlines.length > 0) {
       this.#accounting.time = Math.max(
         this.#accounting.time,
-        Math.min(...deadlines) * this.#instructionsPerTick,
+        Math.min(...deadlines) * this.#settings.instructionsPerTick,
       );
       return 'running';
     }
@@ -450,7 +443,7 @@ export class Kernel {
   /** Sets the hart's registers to a program's start. */
   #enterImage(image: ProgramImage): void {
     const { registers } = this.hart;
-    registers.fill(0n);
+    this.hart.clearContext();
     registers[A0] = BigInt(image.argumentCount);
     registers[A1] = BigInt(image.stackPointer);
     registers[SP] = BigInt(image.stackPointer);
@@ -489,10 +482,3 @@ const STOP_MESSAGES = {
   'illegal-instruction': 'it ran an illegal instruction',
   'misaligned-atomic': 'it made an atomic access that is not aligned',
 } as const;
-
-const positive = (name: string, value: number, most: number): number => {
-  if (!Number.isSafeInteger(value) || value < 1 || value > most) {
-    throw new InvalidArgument(`${name} of ${value}: give a whole number from 1 to ${most}`);
-  }
-  return value;
-};

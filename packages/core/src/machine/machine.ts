@@ -3,7 +3,7 @@
  * another; each run has a kernel of its own, and gives back all the memory that it took.
  */
 import { hex, HolsteinError, PAGE_SIZE, PhysicalMemory, virtAddr } from '../frame/index.js';
-import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart } from '../hart/index.js';
+import { CODE_SLOT_BYTES, DEFAULT_CODE_SLOTS, Hart, type Jit } from '../hart/index.js';
 import {
   FileTree,
   Kernel,
@@ -50,6 +50,15 @@ export interface MachineOptions {
   readonly quantumInstructions?: number;
   /** Frames of decoded code that the hart keeps, 32 KiB of RAM each. Default 64, fewer in small RAM. */
   readonly codeSlots?: number;
+  /**
+   * Which code is compiled to WebAssembly: 'auto' (the default) what runs often, 'off' none, 'eager' all before it first
+   * runs, which is slow and meant for tests. Runs are the same to the instruction, but for how long they take.
+   */
+  readonly jit?: Jit;
+  /** Jumps to a place after which the code there is compiled ('auto' only), 1 … 65535. Default 500. */
+  readonly jitThreshold?: number;
+  /** Bytes of compiled WebAssembly that the hart keeps, 64 KiB and up; the oldest goes first. Default 32 MiB. */
+  readonly jitBytes?: number;
   /**
    * 'on' compares every hit of the hart's TLB with a fresh walk, and poisons freed frames: some ten times
    * slower. Default 'off'.
@@ -106,7 +115,7 @@ export class Machine implements Disposable {
   constructor(options: MachineOptions = {}) {
     const { memoryBytes = DEFAULT_MEMORY_BYTES } = options;
     const { codeSlots = codeSlotsFor(memoryBytes), checking = 'off' } = options;
-    const hartOptions = { codeSlots, checking };
+    const hartOptions = { ...options, codeSlots, checking };
     this.#options = options;
     this.#host = options.host ?? globalHost;
     this.memory = new PhysicalMemory({

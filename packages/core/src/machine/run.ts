@@ -104,14 +104,17 @@ export class Run {
       }
       if (turn.state === 'halted') return 'exited';
       if (turn.state === 'limited') return 'limited';
-      if (signal?.aborted === true) return 'aborted';
+      if (signal?.aborted === true) break;
       if (turn.state === 'stuck' && wakes === this.#wakes) return 'stuck';
       const isInputWanted = console.wantsInput && table.hasWaiterFor(console.inputChannel);
       const arrival = isInputWanted ? pump?.ask() : undefined;
       const event = this.#nextEvent(turn.state, arrival === undefined ? [woken] : [woken, arrival]);
-      if ((await unlessAborted(event, signal)) === 'aborted') return 'aborted';
+      if ((await unlessAborted(event, signal)) === 'aborted') break;
       pump?.throwFailure();
     }
+    // What a turn has written that was interrupted, and now does not go on.
+    if (console.outputBytes > 0) await unlessAborted(sink.write(console.takeOutput()), signal);
+    return 'aborted';
   }
 
   /** What to wait for before the next turn. */
@@ -127,8 +130,8 @@ export class Run {
   }
 
   /**
-   * Steps until the host should have a turn, or nothing more can be done. Output is taken after each step,
-   * so that the room that writers see depends on what has run, never on the host's speed.
+   * Steps until the host should have a turn, or nothing more can be done. Output is taken after each turn of a process,
+   * so that the room that writers see depends on what has run, never on the host's speed or on how the hart ran it.
    */
   #turn(): Turn {
     const kernel = this.#kernel;
@@ -138,11 +141,11 @@ export class Run {
     for (;;) {
       const left = this.#maxInstructions - kernel.instructions;
       const state = left > 0 || kernel.exitStatus !== undefined ? kernel.step(left) : 'limited';
-      if (kernel.console.outputBytes > 0) {
+      if (state !== 'interrupted' && kernel.console.outputBytes > 0) {
         output.push(kernel.console.takeOutput());
         outputBytes += output.at(-1)!.length;
       }
-      const goesOn = state === 'running' || state === 'waiting-for-output';
+      const goesOn = state === 'running' || state === 'interrupted' || state === 'waiting-for-output';
       if (!goesOn || outputBytes >= MOST_OUTPUT_BYTES || this.#host.now() >= end) return { state, output };
     }
   }

@@ -6,9 +6,13 @@ import { BareMachine } from '../support/riscv/bare-machine.js';
 import { GCC, QEMU, runTool, ScratchDirectory, testWith } from '../support/riscv/tools.js';
 
 const PROGRAMS = ['sorting', 'hashing', 'matrices', 'strings', 'calls', 'division', 'switches', 'atomics'];
+const FLOAT_PROGRAMS = ['doubles', 'singles', 'rounding'];
 const LEVELS = ['-O0', '-O2', '-Os'];
+const WITHOUT_FLOAT = ['-march=rv64imac', '-mabi=lp64'];
+/** Without errno a square root is an instruction. */
+const WITH_FLOAT = ['-march=rv64gc', '-mabi=lp64d', '-fno-math-errno'];
 const FLAGS = [
-  ...['-march=rv64imac', '-mabi=lp64', '-mcmodel=medany', '-mno-strict-align'],
+  ...['-mcmodel=medany', '-mno-strict-align'],
   ...['-std=c11', '-Wall', '-Werror', '-ffreestanding', '-nostdlib', '-static'],
   // Or a loop that copies becomes a call of memcpy, which is that loop.
   ...['-fno-builtin', '-fno-tree-loop-distribute-patterns', '-fwrapv'],
@@ -22,11 +26,12 @@ const source = (name: string): string =>
   fileURLToPath(new URL(`../support/riscv/programs/${name}.c`, import.meta.url));
 
 describe.each(LEVELS)('compiled with %s', (level) => {
-  for (const name of PROGRAMS) {
+  for (const name of [...PROGRAMS, ...FLOAT_PROGRAMS]) {
     testWith([GCC, QEMU], `${name}.c prints what it prints under qemu`, () => {
       using directory = new ScratchDirectory();
       const file = directory.file(name);
-      runTool(GCC, [...FLAGS, level, '-o', file, source(name), source('runtime'), '-lgcc']);
+      const target = FLOAT_PROGRAMS.includes(name) ? WITH_FLOAT : WITHOUT_FLOAT;
+      runTool(GCC, [...target, ...FLAGS, level, '-o', file, source(name), source('runtime'), '-lgcc']);
       const expected = runTool(QEMU, [file]);
       expect(expected.length).toBeGreaterThan(20);
 

@@ -409,18 +409,14 @@ describe('what is decoded', () => {
     expect(hart.retired).toBe(4 * MOST);
   });
 
-  test('each time that it runs, as it lies across two pages, is interrupted, and goes on where it was', () => {
+  test('is decoded once where it lies across two pages, as long as both are what they were', () => {
     const start = CODE + PAGE_SIZE - 6;
     machine.place(start, codeBytes([add(1), add(2), encode('jal', { imm: -8 })]), 'r-x');
     hart.registers[x.a0] = 0n;
     hart.enter(machine.space.table);
     hart.pc = BigInt(start);
-    for (let run = 1; run <= 3; run++) {
-      expect(hart.run(1_000_000)).toBe('interrupted');
-      expect(hart.decoded).toBe(MOST);
-      expect(hart.pc).toBe(BigInt(start + 4));
-      expect(hart.registerAsInt(x.a0) % 3).toBe(1);
-    }
-    expect(hart.retired).toBe(3 * MOST);
+    expect(hart.run(30_000)).toBe('budget');
+    expect(hart.decoded).toBeLessThan(10);
+    expect(hart.registerAsInt(x.a0)).toBe(30_000);
   });
 });

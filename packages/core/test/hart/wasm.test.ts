@@ -1,5 +1,6 @@
 /** The WebAssembly encoder: its integers, its blocks, and the interpreter that is written with it. */
 import { describe, expect, test } from 'vitest';
+import { FLOAT_FUNCTIONS } from '../../src/hart/float/index.js';
 import { generateInterpreter } from '../../src/hart/interpreter.js';
 import { ByteSink } from '../../src/hart/wasm/byte-sink.js';
 import { type CodeBuilder, ModuleBuilder, type ValueType } from '../../src/hart/wasm/index.js';
@@ -211,26 +212,31 @@ describe('the module builder', () => {
   });
 });
 
+const OPTIONS = { hits: 'trusted', compiles: 'hot' } as const;
+
 describe('the interpreter', () => {
-  const bytes = generateInterpreter('trusted');
+  const bytes = generateInterpreter(OPTIONS);
 
   test('is a valid module of less than 64 KiB, the same each time', () => {
     expect(WebAssembly.validate(bytes)).toBe(true);
     expect(bytes.length).toBeLessThan(64 * 1024);
-    expect(generateInterpreter('trusted')).toEqual(bytes);
+    expect(generateInterpreter(OPTIONS)).toEqual(bytes);
   });
 
   test('imports RAM and what the hart does for it, and exports run', () => {
     const module = new WebAssembly.Module(bytes);
     expect(WebAssembly.Module.imports(module).map(({ name }) => name)).toEqual([
       'memory',
+      'regions',
       'readMiss',
       'writeMiss',
       'writeDone',
       'fetchMiss',
       'decode',
       'decodeCrossing',
+      'hot',
       'checkHit',
+      ...Object.keys(FLOAT_FUNCTIONS),
     ]);
     expect(WebAssembly.Module.exports(module)).toEqual([{ name: 'run', kind: 'function' }]);
   });

@@ -3,6 +3,7 @@
  * interpreter's emitter takes operands from decoded records, a compiler's would take them from constants
  * and locals; the semantics are the same.
  */
+import type { FloatFunction } from '../float/index.js';
 import type { CodeBuilder, Local, MemoryOpcode } from '../wasm/index.js';
 
 /** Why the hart stops at an instruction and leaves the rest to its user. */
@@ -54,6 +55,36 @@ export interface Emitter {
   jump(): void;
   /** Goes to the i64 address that `target` pushes. */
   jumpTo(target: () => void): void;
+
+  /** Each pushes a source f register as the f64 that its bits are. */
+  fs1(): void;
+  fs2(): void;
+  fs3(): void;
+  /** As the f32 in its low half: the canonical NaN where the high half is not all ones. */
+  ss1(): void;
+  ss2(): void;
+  ss3(): void;
+  /** As the i64 of its bits. */
+  bs1(): void;
+  bs2(): void;
+  /** Each writes what `value` pushes to the f register rd: an f64; an f32, with ones above it; an i64 of bits. */
+  writeFd(value: () => void): void;
+  writeFs(value: () => void): void;
+  writeFb(value: () => void): void;
+
+  /** The n-th of the scratch f64 locals, and of the f32 ones. They hold nothing from one instruction to the next. */
+  floatScratch(n: 0 | 1): Local;
+  singleScratch(n: 0 | 1): Local;
+
+  /** Pushes the instruction's rounding mode, an i32: as encoded, so that it may be DYNAMIC. */
+  roundingMode(): void;
+  /** The same where it is known to who writes the code. */
+  readonly staticRoundingMode: number | undefined;
+  /** Pushes the i32 `standingBits` of the instruction's rounding mode. */
+  standingBits(): void;
+
+  /** Calls a function of the floating-point module with the operands pushed. */
+  callFloat(name: FloatFunction): void;
 
   /** Leaves the hart with pc at this instruction. */
   trap(trap: InstructionTrap): void;

@@ -36,7 +36,7 @@ const signed =
 
 const rdFull = (word: number): number => bits(word, 11, 7);
 const rs2Full = (word: number): number => bits(word, 6, 2);
-/** The three-bit fields name x8 … x15. */
+/** The three-bit fields name x8 … x15, or f8 … f15. */
 const rdShort = (word: number): number => 8 + bits(word, 4, 2);
 const rs1Short = (word: number): number => 8 + bits(word, 9, 7);
 
@@ -60,7 +60,9 @@ const operands = ({ rd = ZERO, rs1 = ZERO, rs2 = ZERO, imm = 0 }: Partial<Operan
   rd,
   rs1,
   rs2,
+  rs3: ZERO,
   imm,
+  rm: undefined,
 });
 
 const entry = (
@@ -82,11 +84,17 @@ export const RV64C: readonly CompressedInstruction[] = [
     const imm = offsetFromSp(word);
     return imm === 0 ? undefined : operands({ rd: rdShort(word), rs1: SP, imm });
   }),
+  entry('c.fld', 0x2000, QUADRANT_AND_FUNCT3, 'fld', (word) =>
+    operands({ rd: rdShort(word), rs1: rs1Short(word), imm: offsetDouble(word) }),
+  ),
   entry('c.lw', 0x4000, QUADRANT_AND_FUNCT3, 'lw', (word) =>
     operands({ rd: rdShort(word), rs1: rs1Short(word), imm: offsetWord(word) }),
   ),
   entry('c.ld', 0x6000, QUADRANT_AND_FUNCT3, 'ld', (word) =>
     operands({ rd: rdShort(word), rs1: rs1Short(word), imm: offsetDouble(word) }),
+  ),
+  entry('c.fsd', 0xa000, QUADRANT_AND_FUNCT3, 'fsd', (word) =>
+    operands({ rs2: rdShort(word), rs1: rs1Short(word), imm: offsetDouble(word) }),
   ),
   entry('c.sw', 0xc000, QUADRANT_AND_FUNCT3, 'sw', (word) =>
     operands({ rs2: rdShort(word), rs1: rs1Short(word), imm: offsetWord(word) }),
@@ -137,6 +145,9 @@ export const RV64C: readonly CompressedInstruction[] = [
   entry('c.slli', 0x0002, QUADRANT_AND_FUNCT3, 'slli', (word) =>
     operands({ rd: rdFull(word), rs1: rdFull(word), imm: shamt(word) }),
   ),
+  entry('c.fldsp', 0x2002, QUADRANT_AND_FUNCT3, 'fld', (word) =>
+    operands({ rd: rdFull(word), rs1: SP, imm: offsetLoadDoubleSp(word) }),
+  ),
   entry('c.lwsp', 0x4002, QUADRANT_AND_FUNCT3, 'lw', (word) =>
     rdFull(word) === ZERO ? undefined : operands({ rd: rdFull(word), rs1: SP, imm: offsetLoadWordSp(word) }),
   ),
@@ -153,6 +164,9 @@ export const RV64C: readonly CompressedInstruction[] = [
   entry('c.jalr', 0x9002, 0xf07f, 'jalr', (word) => operands({ rd: RA, rs1: rdFull(word) })),
   entry('c.add', 0x9002, FUNCT4, 'add', (word) =>
     operands({ rd: rdFull(word), rs1: rdFull(word), rs2: rs2Full(word) }),
+  ),
+  entry('c.fsdsp', 0xa002, QUADRANT_AND_FUNCT3, 'fsd', (word) =>
+    operands({ rs2: rs2Full(word), rs1: SP, imm: offsetStoreDoubleSp(word) }),
   ),
   entry('c.swsp', 0xc002, QUADRANT_AND_FUNCT3, 'sw', (word) =>
     operands({ rs2: rs2Full(word), rs1: SP, imm: offsetStoreWordSp(word) }),

@@ -1,14 +1,28 @@
 /** The instruction table, whole, and the decoder and disassembler that are read off it. */
 import { hex } from '../../frame/index.js';
-import { bits, operandsOf } from './formats.js';
-import type { CompressedInstruction, Format, Instruction, Operands } from './instruction.js';
+import { DYNAMIC, ROUND } from '../float/index.js';
+import { bits, CSR_BITS, CSR_NAMES, operandKinds, operandsOf } from './formats.js';
+import type { CompressedInstruction, Format, Instruction, OperandKind, Operands } from './instruction.js';
 import { RV64A } from './rv64a.js';
 import { RV64C } from './rv64c.js';
+import { RV64D } from './rv64d.js';
+import { RV64F } from './rv64f.js';
 import { RV64I } from './rv64i.js';
 import { RV64M } from './rv64m.js';
+import { ZICSR } from './zicsr.js';
 
-/** Every 32-bit instruction. An instruction's place here is its number in decoded code. */
-export const INSTRUCTIONS: readonly Instruction[] = [...RV64I, ...RV64M, ...RV64A];
+/**
+ * Every 32-bit instruction. An instruction's place here is its number in decoded code. The objects have one shape, so that
+ * the decoder reads each in the same way.
+ */
+export const INSTRUCTIONS: readonly Instruction[] = [
+  ...RV64I,
+  ...RV64M,
+  ...RV64A,
+  ...RV64F,
+  ...RV64D,
+  ...ZICSR,
+].map(({ name, format, match, mask, emit }) => ({ name, format, match, mask, emit }));
 export const COMPRESSED_INSTRUCTIONS: readonly CompressedInstruction[] = RV64C;
 
 export interface Decoded extends Operands {
@@ -43,8 +57,16 @@ const indexed = <E extends Pick<Instruction, 'match' | 'mask'>>(
 /** The 32-bit instructions by major opcode, bits 6 … 2, and funct3, bits 14 … 12. */
 const byOpcode = indexed(INSTRUCTIONS, 8, (value) => (bits(value, 4, 0) << 2) | (bits(value, 7, 5) << 12));
 
+/** Those of the opcode OP-FP, where funct3 is mostly a rounding mode, by funct5, bits 31 … 27. */
+const OP_FP = 0x53;
+const byFunct5 = indexed(
+  INSTRUCTIONS.filter(({ match }) => (match & 0x7f) === OP_FP),
+  5,
+  (value) => value << 27,
+);
+
 const candidates = (word: number): readonly Instruction[] =>
-  byOpcode[bits(word, 6, 2) | (bits(word, 14, 12) << 5)]!;
+  (word & 0x7f) === OP_FP ? byFunct5[word >>> 27]! : byOpcode[bits(word, 6, 2) | (bits(word, 14, 12) << 5)]!;
 
 /** The compressed ones by quadrant, bits 1 and 0, and funct3, bits 15 … 13. */
 const byQuadrant = indexed(
@@ -68,8 +90,10 @@ const decodeWord = (word: number): Decoded | undefined => {
   for (const instruction of candidates(word)) {
     const { name, format, match, mask } = instruction;
     if ((word & mask) !== match) continue;
-    const { rd, rs1, rs2, imm } = operandsOf(format, word);
-    return { rd, rs1, rs2, imm, name, instruction, number: numberOf.get(name)!, sizeBytes: 4 };
+    const operands = operandsOf(format, word);
+    if (operands === undefined) return undefined;
+    const { rd, rs1, rs2, rs3, imm, rm } = operands;
+    return { rd, rs1, rs2, rs3, imm, rm, name, instruction, number: numberOf.get(name)!, sizeBytes: 4 };
   }
   return undefined;
 };
@@ -80,9 +104,10 @@ const decodeCompressed = (halfword: number): Decoded | undefined => {
     // The first that matches is the most specific: where it is reserved, no other is meant.
     const found = operands(halfword);
     if (found === undefined) return undefined;
-    const { rd, rs1, rs2, imm } = found;
     const number = numberOf.get(expandsTo)!;
-    return { rd, rs1, rs2, imm, name, instruction: INSTRUCTIONS[number]!, number, sizeBytes: 2 };
+    const { rd, rs1, rs2, rs3, imm, rm } = found;
+    const instruction = INSTRUCTIONS[number]!;
+    return { rd, rs1, rs2, rs3, imm, rm, name, instruction, number, sizeBytes: 2 };
   }
   return undefined;
 };
@@ -93,26 +118,88 @@ export const REGISTER_NAMES: readonly string[] =
     ' ',
   );
 
+/** The floating-point registers' names there. */
+export const FLOAT_REGISTER_NAMES: readonly string[] =
+  'ft0 ft1 ft2 ft3 ft4 ft5 ft6 ft7 fs0 fs1 fa0 fa1 fa2 fa3 fa4 fa5 fa6 fa7 fs2 fs3 fs4 fs5 fs6 fs7 fs8 fs9 fs10 fs11 ft8 ft9 ft10 ft11'.split(
+    ' ',
+  );
+
+const ROUNDING_NAMES: Readonly<Record<number, string>> = {
+  0: 'rne',
+  1: 'rtz',
+  2: 'rdn',
+  3: 'rup',
+  4: 'rmm',
+  7: 'dyn',
+};
+/** They never round: assemblers give them mode 0 unless told otherwise. */
+const EXACT_CONVERSIONS: ReadonlySet<string> = new Set(['fcvt.d.s', 'fcvt.d.w', 'fcvt.d.wu']);
+
+/** A rounding mode with the comma before it; nothing for the one that an assembler chooses. */
+const roundingText = (name: string, rm: number | undefined): string =>
+  rm === undefined || rm === (EXACT_CONVERSIONS.has(name) ? ROUND.nearestEven : DYNAMIC)
+    ? ''
+    : `, ${ROUNDING_NAMES[rm]!}`;
+
 /** Where a jump goes, as a 64-bit address: below 0 it comes around. */
 const target = (pc: number, imm: number): string => hex(BigInt.asUintN(64, BigInt(pc + imm)));
 
-type Writer = (operands: Operands, register: (number: number) => string, pc: number) => string;
+/** An instruction's operands as they are written: its registers, those that it has, and its rounding mode. */
+interface Written {
+  readonly rd: string;
+  readonly rs1: string;
+  readonly rs2: string;
+  readonly rs3: string;
+  readonly imm: number;
+  readonly pc: number;
+  readonly rm: string;
+}
 
-const WRITERS: Readonly<Record<Format, Writer>> = {
-  R: ({ rd, rs1, rs2 }, r) => `${r(rd)}, ${r(rs1)}, ${r(rs2)}`,
-  I: ({ rd, rs1, imm }, r) => `${r(rd)}, ${r(rs1)}, ${imm}`,
-  shift: ({ rd, rs1, imm }, r) => `${r(rd)}, ${r(rs1)}, ${imm}`,
-  shift32: ({ rd, rs1, imm }, r) => `${r(rd)}, ${r(rs1)}, ${imm}`,
-  load: ({ rd, rs1, imm }, r) => `${r(rd)}, ${imm}(${r(rs1)})`,
-  store: ({ rs1, rs2, imm }, r) => `${r(rs2)}, ${imm}(${r(rs1)})`,
-  branch: ({ rs1, rs2, imm }, r, pc) => `${r(rs1)}, ${r(rs2)}, ${target(pc, imm)}`,
-  upper: ({ rd, imm }, r) => `${r(rd)}, ${hex(imm >>> 12)}`,
-  jump: ({ rd, imm }, r, pc) => `${r(rd)}, ${target(pc, imm)}`,
-  'jump-register': ({ rd, rs1, imm }, r) => `${r(rd)}, ${imm}(${r(rs1)})`,
+const csrName = (imm: number): string => CSR_NAMES.get(imm & CSR_BITS)!;
+
+const WRITERS: Readonly<Record<Format, (operands: Written) => string>> = {
+  R: ({ rd, rs1, rs2 }) => `${rd}, ${rs1}, ${rs2}`,
+  I: ({ rd, rs1, imm }) => `${rd}, ${rs1}, ${imm}`,
+  shift: ({ rd, rs1, imm }) => `${rd}, ${rs1}, ${imm}`,
+  shift32: ({ rd, rs1, imm }) => `${rd}, ${rs1}, ${imm}`,
+  load: ({ rd, rs1, imm }) => `${rd}, ${imm}(${rs1})`,
+  store: ({ rs1, rs2, imm }) => `${rs2}, ${imm}(${rs1})`,
+  branch: ({ rs1, rs2, imm, pc }) => `${rs1}, ${rs2}, ${target(pc, imm)}`,
+  upper: ({ rd, imm }) => `${rd}, ${hex(imm >>> 12)}`,
+  jump: ({ rd, imm, pc }) => `${rd}, ${target(pc, imm)}`,
+  'jump-register': ({ rd, rs1, imm }) => `${rd}, ${imm}(${rs1})`,
   fence: () => '',
   system: () => '',
-  atomic: ({ rd, rs1, rs2 }, r) => `${r(rd)}, ${r(rs2)}, (${r(rs1)})`,
-  'load-reserved': ({ rd, rs1 }, r) => `${r(rd)}, (${r(rs1)})`,
+  atomic: ({ rd, rs1, rs2 }) => `${rd}, ${rs2}, (${rs1})`,
+  'load-reserved': ({ rd, rs1 }) => `${rd}, (${rs1})`,
+  'float-load': ({ rd, rs1, imm }) => `${rd}, ${imm}(${rs1})`,
+  'float-store': ({ rs1, rs2, imm }) => `${rs2}, ${imm}(${rs1})`,
+  float: ({ rd, rs1, rs2, rm }) => `${rd}, ${rs1}, ${rs2}${rm}`,
+  'float-fused': ({ rd, rs1, rs2, rs3, rm }) => `${rd}, ${rs1}, ${rs2}, ${rs3}${rm}`,
+  'float-unary': ({ rd, rs1, rm }) => `${rd}, ${rs1}${rm}`,
+  'float-choice': ({ rd, rs1, rs2 }) => `${rd}, ${rs1}, ${rs2}`,
+  'float-compare': ({ rd, rs1, rs2 }) => `${rd}, ${rs1}, ${rs2}`,
+  'float-to-integer': ({ rd, rs1, rm }) => `${rd}, ${rs1}${rm}`,
+  'integer-to-float': ({ rd, rs1, rm }) => `${rd}, ${rs1}${rm}`,
+  'float-bits': ({ rd, rs1 }) => `${rd}, ${rs1}`,
+  'bits-to-float': ({ rd, rs1 }) => `${rd}, ${rs1}`,
+  csr: ({ rd, rs1, imm }) => `${rd}, ${csrName(imm)}, ${rs1}`,
+  'csr-immediate': ({ rd, imm }) => `${rd}, ${csrName(imm)}, ${imm >> 12}`,
+};
+
+const written = ({ instruction, rd, rs1, rs2, rs3, imm, rm }: Decoded, pc: number): Written => {
+  const kinds = operandKinds(instruction);
+  const nameOf = (kind: OperandKind, register: number): string =>
+    (kind === 'f' ? FLOAT_REGISTER_NAMES : REGISTER_NAMES)[register]!;
+  return {
+    rd: nameOf(kinds.rd, rd),
+    rs1: nameOf(kinds.rs1, rs1),
+    rs2: nameOf(kinds.rs2, rs2),
+    rs3: nameOf(kinds.rs3, rs3),
+    imm,
+    pc,
+    rm: roundingText(instruction.name, rm),
+  };
 };
 
 /**
@@ -128,5 +215,5 @@ export const disassemble = (word: number, pc = 0): string => {
       : `.word 0x${(word >>> 0).toString(16).padStart(8, '0')}`;
   }
   const { name, format } = decoded.instruction;
-  return `${name} ${WRITERS[format](decoded, (number) => REGISTER_NAMES[number]!, pc)}`.trimEnd();
+  return `${name} ${WRITERS[format](written(decoded, pc))}`.trimEnd();
 };

@@ -12,9 +12,12 @@ import {
   BR_IF,
   BR_TABLE,
   CALL,
+  CALL_INDIRECT,
   ELSE,
   EMPTY_BLOCK_TYPE,
   END,
+  F32_CONST,
+  F64_CONST,
   I32_CONST,
   I64_CONST,
   IF,
@@ -34,6 +37,8 @@ import {
 export type Label = number & { readonly label: unique symbol };
 /** The index of a parameter or local. */
 export type Local = number & { readonly local: unique symbol };
+/** The index of a function's type. */
+export type TypeIndex = number & { readonly typeIndex: unique symbol };
 /** The index of a function, imported ones first. */
 export type FunctionIndex = number & { readonly functionIndex: unique symbol };
 
@@ -43,8 +48,12 @@ export class CodeBuilder {
   readonly #parameters: number;
   #depth = 0;
 
-  constructor(parameters: number) {
+  /** Of the function in its module, for others to call. */
+  readonly index: FunctionIndex;
+
+  constructor(parameters: number, index: FunctionIndex) {
     this.#parameters = parameters;
+    this.index = index;
   }
 
   parameter(index: number): Local {
@@ -58,7 +67,11 @@ export class CodeBuilder {
   }
 
   op(...opcodes: readonly Opcode[]): void {
-    for (const opcode of opcodes) this.#sink.byte(OPCODES[opcode]);
+    for (const opcode of opcodes) {
+      const code: number = OPCODES[opcode];
+      if (code > 0xff) this.#sink.byte(code >>> 8);
+      this.#sink.byte(code & 0xff);
+    }
   }
 
   i32(value: number): void {
@@ -69,6 +82,17 @@ export class CodeBuilder {
   i64(value: bigint | number): void {
     this.#sink.byte(I64_CONST);
     this.#sink.signed64(BigInt(value));
+  }
+
+  /** Not for NaNs, whose bits a number in JavaScript does not keep. */
+  f32(value: number): void {
+    this.#sink.byte(F32_CONST);
+    this.#sink.append(new Uint8Array(Float32Array.of(value).buffer));
+  }
+
+  f64(value: number): void {
+    this.#sink.byte(F64_CONST);
+    this.#sink.append(new Uint8Array(Float64Array.of(value).buffer));
   }
 
   get(local: Local): void {
@@ -97,6 +121,13 @@ export class CodeBuilder {
   call(target: FunctionIndex): void {
     this.#sink.byte(CALL);
     this.#sink.unsigned(target);
+  }
+
+  /** Calls the function of that type whose place in the one table is on the stack. */
+  callIndirect(type: TypeIndex): void {
+    this.#sink.byte(CALL_INDIRECT);
+    this.#sink.unsigned(type);
+    this.#sink.byte(0);
   }
 
   block(): Label {

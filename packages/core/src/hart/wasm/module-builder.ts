@@ -1,7 +1,7 @@
 /** Puts a WebAssembly binary module together: types, imports, functions and exports (core specification, section 5.5). */
 import { InvalidArgument } from '../../frame/index.js';
 import { ByteSink } from './byte-sink.js';
-import { CodeBuilder, type FunctionIndex } from './code-builder.js';
+import { CodeBuilder, type FunctionIndex, type TypeIndex } from './code-builder.js';
 import { VALUE_TYPES, type ValueType } from './opcodes.js';
 
 export interface Signature {
@@ -12,7 +12,9 @@ export interface Signature {
 const MAGIC_AND_VERSION = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
 const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
 const KIND_FUNCTION = 0x00;
+const KIND_TABLE = 0x01;
 const KIND_MEMORY = 0x02;
+const FUNCTION_REFERENCE = 0x70;
 const FUNCTION_TYPE = 0x60;
 const LIMITS_WITHOUT_MAXIMUM = 0x00;
 
@@ -34,10 +36,22 @@ export class ModuleBuilder {
     });
   }
 
+  /** Imports the one table, of functions, of whatever size it is. */
+  importTable(module: string, name: string): void {
+    this.#imports.push((sink) => {
+      sink.name(module);
+      sink.name(name);
+      sink.byte(KIND_TABLE);
+      sink.byte(FUNCTION_REFERENCE);
+      sink.byte(LIMITS_WITHOUT_MAXIMUM);
+      sink.unsigned(0);
+    });
+  }
+
   /** Imports a function. All imports come before the first `function`, for they share its numbering. */
   importFunction(module: string, name: string, signature: Signature): FunctionIndex {
     if (this.#functions.length > 0) throw new InvalidArgument('imports come before functions');
-    const type = this.#type(signature);
+    const type = this.type(signature);
     this.#imports.push((sink) => {
       sink.name(module);
       sink.name(name);
@@ -47,11 +61,15 @@ export class ModuleBuilder {
     return this.#importedFunctions++ as FunctionIndex;
   }
 
-  /** Adds a function, to be written through the builder that is returned. */
-  function(name: string, signature: Signature): CodeBuilder {
-    const code = new CodeBuilder(signature.parameters.length);
-    this.#exports.push({ name, index: this.#importedFunctions + this.#functions.length });
-    this.#functions.push({ type: this.#type(signature), code });
+  /**
+   * Adds a function, to be written through the builder that is returned.
+   * @param name under which it is exported; undefined where it is not.
+   */
+  function(name: string | undefined, signature: Signature): CodeBuilder {
+    const index = (this.#importedFunctions + this.#functions.length) as FunctionIndex;
+    const code = new CodeBuilder(signature.parameters.length, index);
+    if (name !== undefined) this.#exports.push({ name, index });
+    this.#functions.push({ type: this.type(signature), code });
     return code;
   }
 
@@ -76,10 +94,10 @@ export class ModuleBuilder {
     return module.toBytes();
   }
 
-  #type(signature: Signature): number {
+  type(signature: Signature): TypeIndex {
     const wanted = JSON.stringify(signature);
     const known = this.#signatures.findIndex((other) => JSON.stringify(other) === wanted);
-    return known === -1 ? this.#signatures.push(signature) - 1 : known;
+    return (known === -1 ? this.#signatures.push(signature) - 1 : known) as TypeIndex;
   }
 }
 

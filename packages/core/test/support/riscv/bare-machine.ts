@@ -4,7 +4,7 @@
  * exit_group), so that one ELF file runs here and under qemu's user mode.
  */
 import { type FrameNumber, PAGE_SIZE, PhysicalMemory, virtAddr, vpnOf } from '../../../src/frame/index.js';
-import { Hart, MAX_BUDGET, type Stop } from '../../../src/hart/index.js';
+import { Hart, type HartOptions, MAX_BUDGET, type Stop } from '../../../src/hart/index.js';
 import { Tlb } from '../../../src/paging/index.js';
 import {
   type AddressSpace,
@@ -20,10 +20,17 @@ const SYSTEM_CALL = { write: 64, exit: 93, exitGroup: 94 } as const;
 const [A0, A1, A2, A7] = [10, 11, 12, 17];
 const ECALL_BYTES = 4n;
 
-export interface BareMachineOptions {
+/** The hart's options, and the size of RAM. */
+export interface BareMachineOptions extends HartOptions {
   readonly ramBytes?: number;
-  readonly codeSlots?: number;
 }
+
+/** What the hart may do with hot code, for tests that are to hold whatever it does. */
+export const JIT_MODES: readonly Pick<BareMachineOptions, 'jit' | 'jitThreshold'>[] = [
+  { jit: 'off' },
+  { jit: 'eager' },
+  { jit: 'auto', jitThreshold: 2 },
+];
 
 export interface ProgramRun {
   readonly status: number;
@@ -39,14 +46,15 @@ export class BareMachine implements Disposable {
   /** Instructions that all calls of `run` have run. */
   retired = 0;
 
-  constructor({ ramBytes = RAM_BYTES, codeSlots = 16 }: BareMachineOptions = {}) {
+  constructor({ ramBytes = RAM_BYTES, codeSlots = 16, ...others }: BareMachineOptions = {}) {
+    const options = { codeSlots, ...others };
     this.memory = new PhysicalMemory({
       sizeBytes: ramBytes,
-      reservedBytes: Hart.reservedBytes({ codeSlots }),
+      reservedBytes: Hart.reservedBytes(options),
     });
     this.tlb = new Tlb(this.memory);
     this.virtualMemory = new VirtualMemory(this.memory, this.tlb);
-    this.hart = new Hart(this.memory, this.tlb, { codeSlots });
+    this.hart = new Hart(this.memory, this.tlb, options);
     this.space = this.virtualMemory.createSpace();
     this.hart.enter(this.space.table);
   }

@@ -1,0 +1,184 @@
+/**
+ * How a region has an instruction's semantics written: registers are locals, immediates and addresses constants.
+ *
+ * A region calls nobody. An access that the TLB does not grant, of a page that it does not know, that is watched or that the
+ * access crosses, is the interpreter's to make: what can go wrong with it, or must be done for it, is in one place. A call would
+ * have V8 keep every register in memory around it, on the way that is always taken too.
+ */
+import { PAGE_SIZE } from '../../frame/index.js';
+import { TLB_ADDEND } from '../../paging/index.js';
+import { DYNAMIC, standingBits } from '../float/index.js';
+import type { Emitter, Width } from '../instructions/index.js';
+import { RESERVATION } from '../layout.js';
+import { KEYS, PAGE_MASK, pushCheckHit, pushLine } from '../tlb-code.js';
+import type { Local } from '../wasm/index.js';
+import type { Proof } from './proofs.js';
+import type { RegionImports } from './region-border.js';
+import type { RegionCode } from './region-code.js';
+import type { Placed } from './region.js';
+
+/** An instruction of the block that is being written, and what surrounds it. */
+export interface Place extends Placed {
+  /** Instructions of its block from this one on. */
+  readonly left: number;
+  readonly proof: Proof | undefined;
+  /** Whether it is the first of its proof. */
+  readonly proves: boolean;
+  /** Where the lowest byte of the proof's accesses lies in RAM. */
+  readonly proven: Local | undefined;
+}
+
+/** The ways on from an instruction that are the region's matter. All that was changed has been put back into RAM. */
+export interface Ways {
+  /** Goes to a relative address. */
+  goTo(relative: number): void;
+  /** Goes to the address in `target`. */
+  goToTarget(): void;
+}
+
+export const regionEmitter = (
+  state: RegionCode,
+  imports: RegionImports,
+  checksHits: boolean,
+  place: Place,
+  ways: Ways,
+): Emitter => {
+  const { code } = state;
+  const { relative, decoded, left } = place;
+  const next = relative + decoded.sizeBytes;
+  const roundingMode = decoded.rm ?? DYNAMIC;
+
+  /**
+   * Sets `host` to the byte in RAM of `address`, or leaves, where the `lengthBytes` from there on may not be accessed or lie
+   * on two pages: the line is that of the first byte's page, and is compared with the last byte's.
+   */
+  const lookUp = (access: 'read' | 'write', lengthBytes: number): void => {
+    pushLine(code, access, state.address);
+    code.tee(state.line);
+    code.memory('i64.load', 0);
+    code.get(state.address);
+    if (lengthBytes > 1) {
+      code.i64(lengthBytes - 1);
+      code.op('i64.add');
+    }
+    code.i64(PAGE_MASK);
+    code.op('i64.and');
+    code.i32(0);
+    code.memory('i64.load', KEYS[access]);
+    code.op('i64.or', 'i64.ne');
+    code.if();
+    state.interpret(relative, left);
+    code.end();
+    code.get(state.address);
+    code.op('i32.wrap_i64');
+    code.get(state.line);
+    code.memory('i32.load', TLB_ADDEND);
+    code.op('i32.add');
+  };
+
+  const translateAlone = (access: 'read' | 'write', width: Width, address: () => void): void => {
+    address();
+    code.set(state.address);
+    lookUp(access, width);
+    code.set(state.host);
+  };
+
+  const translateProven = (address: () => void, proof: Proof, proven: Local): void => {
+    if (place.proves) {
+      state.pushRegister(proof.base);
+      code.i64(proof.low);
+      code.op('i64.add');
+      code.set(state.address);
+      lookUp(proof.kind, proof.high - proof.low);
+      code.set(proven);
+    }
+    if (checksHits) {
+      address();
+      code.set(state.address);
+    }
+    code.get(proven);
+    code.i32(decoded.imm - proof.low);
+    code.op('i32.add');
+    code.set(state.host);
+  };
+
+  return {
+    code,
+    rs1: () => state.pushRegister(decoded.rs1),
+    rs2: () => state.pushRegister(decoded.rs2),
+    imm: () => code.i64(decoded.imm),
+    pc: () => state.pushAddress(relative),
+    nextPc: () => state.pushAddress(next),
+    writeRd: (value) => state.setRegister(decoded.rd, value),
+    scratch: (n) => state.scratch[n]!,
+    fs1: () => state.pushFloat(decoded.rs1),
+    fs2: () => state.pushFloat(decoded.rs2),
+    fs3: () => state.pushFloat(decoded.rs3),
+    ss1: () => state.pushSingle(decoded.rs1),
+    ss2: () => state.pushSingle(decoded.rs2),
+    ss3: () => state.pushSingle(decoded.rs3),
+    bs1: () => state.pushFloatBits(decoded.rs1),
+    bs2: () => state.pushFloatBits(decoded.rs2),
+    writeFd: (value) => state.setFloat(decoded.rd, value),
+    writeFs: (value) => state.setSingle(decoded.rd, value),
+    writeFb: (value) =>
+      state.setFloat(decoded.rd, () => {
+        value();
+        code.op('f64.reinterpret_i64');
+      }),
+    floatScratch: (n) => state.floatScratch[n]!,
+    singleScratch: (n) => state.singleScratch[n]!,
+    roundingMode: () => code.i32(roundingMode),
+    staticRoundingMode: roundingMode,
+    standingBits: () => code.i32(standingBits(roundingMode)),
+    callFloat: (name) => code.call(imports.float[name]),
+    translate: (access, width, address) => {
+      const { proof, proven } = place;
+      if (proof === undefined) translateAlone(access, width, address);
+      else translateProven(address, proof, proven!);
+      if (checksHits) pushCheckHit(code, imports.checkHit, access, state.address, state.host);
+      return state.host;
+    },
+    readAt: (opcode, host) => {
+      code.get(host);
+      code.memory(opcode, 0);
+    },
+    writeAt: (opcode, host, value) => {
+      code.get(host);
+      value();
+      code.memory(opcode, 0);
+    },
+    // What would have to be redirected has left.
+    written: () => {},
+    reservation: () => {
+      code.i32(0);
+      code.memory('i64.load', RESERVATION);
+    },
+    setReservation: (address) => {
+      code.i32(0);
+      address();
+      code.memory('i64.store', RESERVATION);
+    },
+    branchIf: (condition) => {
+      state.putBack();
+      condition();
+      code.if();
+      ways.goTo(relative + decoded.imm);
+      code.end();
+    },
+    jump: () => {
+      state.putBack();
+      ways.goTo(relative + decoded.imm);
+    },
+    jumpTo: (target) => {
+      target();
+      code.set(state.target);
+      state.putBack();
+      ways.goToTarget();
+    },
+    // Rare: the interpreter does the same once more, and stops.
+    trap: () => state.interpret(relative, left),
+  };
+};
+
+if (PAGE_SIZE !== -Number(PAGE_MASK)) throw new Error('a page is not what the TLB takes for one');
