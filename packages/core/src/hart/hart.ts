@@ -18,7 +18,6 @@ import {
   InvalidArgument,
   NO_FRAME,
   PAGE_SIZE,
-  type PhysAddr,
   physAddr,
   type PhysicalMemory,
   Usage,
@@ -33,6 +32,7 @@ import {
   TLB_START,
   TLB_TAG_SHIFT,
 } from '../paging/index.js';
+import { Accesses } from './accesses.js';
 import { CodeCache } from './code-cache.js';
 import type { ThrownAwayFor } from './compiler/compiled-code.js';
 import { Compiler } from './compiler/compiler.js';
@@ -62,7 +62,6 @@ import {
   PC,
   REGISTERS,
   RESERVATION,
-  SCRATCH_DATA,
 } from './layout.js';
 
 /** The most instructions that one call of `run` may be given: beyond it V8 would never get to its better compiler. */
@@ -139,6 +138,7 @@ export class Hart {
   readonly #memory: PhysicalMemory;
   readonly #tlb: Tlb;
   readonly #codeCache: CodeCache;
+  readonly #accesses: Accesses;
   /** undefined where nothing is compiled. */
   readonly #compiler: Compiler | undefined;
   readonly #run: InterpreterExports['run'];
@@ -154,13 +154,6 @@ export class Hart {
   /** What the resolver has thrown: it goes to who called `run`, once the hart has stopped. */
   #thrown: { readonly error: unknown } | undefined;
   readonly #fault = { access: 'read' as Access, page: vpn(0), offset: 0 };
-  /** A write that was redirected to SCRATCH_DATA: where its bytes belong. */
-  readonly #redirected = {
-    first: NO_FRAME as FrameNumber,
-    offset: 0,
-    width: 0,
-    second: NO_FRAME as FrameNumber,
-  };
 
   /** The number of reserved bytes that a hart needs at the bottom of RAM. */
   static reservedBytes(options: HartOptions = {}): number {
@@ -183,6 +176,12 @@ export class Hart {
     this.#memory = memory;
     this.#tlb = tlb;
     this.#codeCache = new CodeCache(memory, tlb, codeSlots);
+    this.#accesses = new Accesses(
+      memory,
+      tlb,
+      () => this.#enteredTable(),
+      (access, page, offset) => this.#answerFault(access, page, offset),
+    );
     const hits = checking === 'on' ? 'checked' : 'trusted';
     if (jit !== 'off') {
       this.#compiler = new Compiler(
@@ -201,9 +200,9 @@ export class Hart {
     this.floatRegisters = memory.doublewords.subarray(FLOAT_REGISTERS >>> 3, (FLOAT_REGISTERS >>> 3) + 32);
     this.clearReservation();
     const imports: InterpreterImports = {
-      readMiss: (low, high, width) => this.#readMiss(low, high, width),
-      writeMiss: (low, high, width) => this.#writeMiss(low, high, width),
-      writeDone: () => this.#writeDone(),
+      readMiss: (low, high, width) => this.#accesses.readMiss(pageOf(low, high), low, width),
+      writeMiss: (low, high, width) => this.#accesses.writeMiss(pageOf(low, high), low, width),
+      writeDone: () => this.#accesses.writeDone(),
       fetchMiss: (low, high) => this.#fetchMiss(low, high),
       decode: (record) => this.#decode(record),
       decodeCrossing: (low, high) => this.#decodeCrossing(low, high),
@@ -266,12 +265,12 @@ export class Hart {
     return this.#lastBudget - this.#charged - this.#beyond - this.#memory.words[BUDGET_LEFT >>> 2]!;
   }
 
-  /** Frames that the last `run` brought into the code cache, since the last page fault that was resolved in it. */
+  /** Frames that the last `run` brought into the code cache. */
   get refills(): number {
     return this.#refills;
   }
 
-  /** Instructions that it decoded, some of them more than once, since then. */
+  /** Instructions that it decoded, some of them more than once. */
   get decoded(): number {
     return this.#decoded;
   }
@@ -345,7 +344,8 @@ export class Hart {
       const slice = Math.min(this.#beyond, SLICE);
       this.#beyond -= slice;
       stop = STOPS[this.#run(slice)]!;
-      this.#compiler?.compileWaiting();
+      // The resolver may have closed the space.
+      if (this.#isEntered) this.#compiler?.afterSlice(slice);
     } while (stop === 'budget' && this.#beyond > 0);
     this.#resolver = undefined;
     if (this.#thrown !== undefined) this.#throwAgain();
@@ -357,12 +357,16 @@ export class Hart {
     return this.#codeCache.audit();
   }
 
+  get #isEntered(): boolean {
+    return this.#table !== undefined && this.#table.root !== NO_FRAME;
+  }
+
   #enteredTable(): Sv39PageTable {
     // A closed table's root is frame 0: the walk would take the guest's registers for entries.
-    if (this.#table === undefined || this.#table.root === NO_FRAME) {
+    if (!this.#isEntered) {
       throw new InvalidArgument('the hart is in no address space: none was entered, or it has been closed');
     }
-    return this.#table;
+    return this.#table!;
   }
 
   /** Lets the interpreter find what the TLB has of the entered space. */
@@ -380,59 +384,6 @@ export class Hart {
     const { error } = this.#thrown!;
     this.#thrown = undefined;
     throw error;
-  }
-
-  #readMiss(low: number, high: number, width: number): number {
-    const page = pageOf(low, high);
-    const offset = low & (PAGE_SIZE - 1);
-    const frame = this.#translate('read', page);
-    if (frame === NO_FRAME) return this.#answerFault('read', page, offset);
-    this.#tlb.install(this.#enteredTable().tlbContext, 'read', page, frame);
-    if (offset + width <= PAGE_SIZE) return frameStart(frame) + offset;
-    const second = this.#translate('read', vpn(page + 1));
-    if (second === NO_FRAME) return this.#answerFault('read', vpn(page + 1), 0);
-    this.#gather(frame, offset, width, second);
-    return SCRATCH_DATA;
-  }
-
-  #writeMiss(low: number, high: number, width: number): number {
-    const page = pageOf(low, high);
-    const offset = low & (PAGE_SIZE - 1);
-    const frame = this.#translate('write', page);
-    if (frame === NO_FRAME) return this.#answerFault('write', page, offset);
-    const crosses = offset + width > PAGE_SIZE;
-    const second = crosses ? this.#translate('write', vpn(page + 1)) : NO_FRAME;
-    if (crosses && second === NO_FRAME) return this.#answerFault('write', vpn(page + 1), 0);
-    const watched = this.#memory.isWatched(frame);
-    if (!watched) this.#tlb.install(this.#enteredTable().tlbContext, 'write', page, frame);
-    if (!crosses && !watched) return frameStart(frame) + offset;
-    // The bytes as they are go along: an atomic operation reads before it writes.
-    this.#gather(frame, offset, width, second);
-    this.#redirected.first = frame;
-    this.#redirected.offset = offset;
-    this.#redirected.width = width;
-    this.#redirected.second = second;
-    return SCRATCH_DATA;
-  }
-
-  #writeDone(): void {
-    const { first, offset, width, second } = this.#redirected;
-    const inFirst = Math.min(width, PAGE_SIZE - offset);
-    const { bytes } = this.#memory;
-    this.#memory.write(first, offset, bytes.subarray(SCRATCH_DATA, SCRATCH_DATA + inFirst));
-    if (inFirst < width)
-      this.#memory.write(second, 0, bytes.subarray(SCRATCH_DATA + inFirst, SCRATCH_DATA + width));
-  }
-
-  /** Brings `width` bytes that begin in one frame, and perhaps end in another, to SCRATCH_DATA. */
-  #gather(first: FrameNumber, offset: number, width: number, second: FrameNumber): void {
-    const { bytes } = this.#memory;
-    const start: PhysAddr = frameStart(first);
-    const inFirst = Math.min(width, PAGE_SIZE - offset);
-    bytes.copyWithin(SCRATCH_DATA, start + offset, start + offset + inFirst);
-    if (inFirst < width) {
-      bytes.copyWithin(SCRATCH_DATA + inFirst, frameStart(second), frameStart(second) + width - inFirst);
-    }
   }
 
   #fetchMiss(low: number, high: number): number {
@@ -493,8 +444,6 @@ export class Hart {
       this.#fault.offset = offset;
       return PAGE_FAULT;
     }
-    this.#refills = 0;
-    this.#decoded = 0;
     // Whatever was done for it may have forgotten all that the TLB had of this space.
     this.#takeKeys();
     const { words } = this.#memory;

@@ -59,7 +59,7 @@ export const ENTRY_HANDLER = 2;
 export const ENTRY_WORD = 4;
 export const WORD_PAGE_SHIFT = 16;
 export const WORD_DISTANCE_SHIFT = 24;
-export const MOST_ENTRIES = 8192;
+export const MOST_ENTRIES = 4096;
 export const ENTRIES_START: PhysAddr = physAddr(TLB_START + TLB_BYTES);
 export const CODE_CACHE_START: PhysAddr = physAddr(ENTRIES_START + MOST_ENTRIES * ENTRY_BYTES);
 

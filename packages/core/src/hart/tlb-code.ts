@@ -4,7 +4,7 @@ import type { Width } from './instructions/index.js';
 import { KEY_EXECUTE, KEY_READ, KEY_WRITE } from './layout.js';
 import type { CodeBuilder, FunctionIndex, Local } from './wasm/index.js';
 
-export const PAGE_MASK = -4096n;
+export const PAGE_MASK = -4096;
 /** Shift from an address's page number to its TLB line. */
 const LINE_SHIFT = 12 - Math.log2(TLB_LINE_BYTES);
 export const KEYS: Readonly<Record<Access, number>> = {
@@ -45,7 +45,7 @@ export const pushKeyMatches = (
   code.get(line);
   code.memory('i64.load', 0);
   code.get(address);
-  code.i64(PAGE_MASK | BigInt(width - 1));
+  code.i64(PAGE_MASK | (width - 1));
   code.op('i64.and');
   code.i32(0);
   code.memory('i64.load', KEYS[access]);

@@ -50,6 +50,7 @@ export interface CompiledRegion {
   readonly covers: readonly CoveredFrame[];
   /** The records of what it leads to and does not have, with the distance of their page from the root's. */
   readonly exits: ReadonlyMap<number, number>;
+  readonly instructions: number;
   /** How often it has been compiled anew with more code. */
   readonly growth: number;
   readonly entries: Set<number>;
@@ -64,8 +65,8 @@ export class CompiledCode {
     replaced: 0,
     room: 0,
   };
-  /** All of these. */
-  thrownAwayCount = 0;
+  /** Instructions that were compiled and thrown away, of late: who compiles forgets some of them now and then. */
+  wasted = 0;
   readonly #view: DataView;
   readonly #modules = new Set<CompiledModule>();
   readonly #byFrame = new Map<FrameNumber, Set<CompiledRegion>>();
@@ -165,8 +166,25 @@ export class CompiledCode {
   halfwordsWritten(frame: FrameNumber, first: number, last: number): void {
     for (const region of this.#byFrame.get(frame) ?? []) {
       const { halfwords } = region.covers.find((covered) => covered.frame === frame)!;
-      if (hasAny(halfwords, first, last)) this.throwAway(region, 'written');
+      if (!hasAny(halfwords, first, last)) continue;
+      this.throwAway(region, 'written');
     }
+  }
+
+  has(region: CompiledRegion): boolean {
+    return region.module.regions.has(region);
+  }
+
+  /** Whether a halfword of a frame is part of a region. */
+  covers(frame: FrameNumber, halfword: number): boolean {
+    for (const { covers } of this.#byFrame.get(frame) ?? []) {
+      if (
+        covers.some((covered) => covered.frame === frame && hasAny(covered.halfwords, halfword, halfword))
+      ) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** A frame's decoded code is about to go. */
@@ -184,7 +202,7 @@ export class CompiledCode {
 
   throwAway(region: CompiledRegion, reason: ThrownAwayFor): void {
     this.thrownAway[reason]++;
-    this.thrownAwayCount++;
+    if (reason !== 'replaced') this.wasted += region.instructions;
     for (const entry of region.entries) this.#leaveRecord(entry);
     region.entries.clear();
     this.table.set(region.functionNumber, null);

@@ -8,7 +8,7 @@
 import { PAGE_SIZE } from '../../frame/index.js';
 import { TLB_ADDEND } from '../../paging/index.js';
 import { DYNAMIC, standingBits } from '../float/index.js';
-import type { Emitter, Width } from '../instructions/index.js';
+import type { Decoded, Emitter, Width } from '../instructions/index.js';
 import { RESERVATION } from '../layout.js';
 import { KEYS, PAGE_MASK, pushCheckHit, pushLine } from '../tlb-code.js';
 import type { Local } from '../wasm/index.js';
@@ -36,17 +36,21 @@ export interface Ways {
   goToTarget(): void;
 }
 
-export const regionEmitter = (
+/** Writes the semantics of instructions, one after the other. One for a region: making it costs more than an instruction. */
+export interface PlacedWriter {
+  write(place: Place, ways: Ways): void;
+}
+
+export const placedWriter = (
   state: RegionCode,
   imports: RegionImports,
   checksHits: boolean,
-  place: Place,
-  ways: Ways,
-): Emitter => {
+): PlacedWriter => {
   const { code } = state;
-  const { relative, decoded, left } = place;
-  const next = relative + decoded.sizeBytes;
-  const roundingMode = decoded.rm ?? DYNAMIC;
+  let place!: Place;
+  let ways!: Ways;
+  let decoded!: Decoded;
+  const roundingMode = (): number => decoded.rm ?? DYNAMIC;
 
   /**
    * Sets `host` to the byte in RAM of `address`, or leaves, where the `lengthBytes` from there on may not be accessed or lie
@@ -67,7 +71,7 @@ export const regionEmitter = (
     code.memory('i64.load', KEYS[access]);
     code.op('i64.or', 'i64.ne');
     code.if();
-    state.interpret(relative, left);
+    state.interpret(place.relative, place.left);
     code.end();
     code.get(state.address);
     code.op('i32.wrap_i64');
@@ -102,13 +106,13 @@ export const regionEmitter = (
     code.set(state.host);
   };
 
-  return {
+  const emitter: Emitter = {
     code,
     rs1: () => state.pushRegister(decoded.rs1),
     rs2: () => state.pushRegister(decoded.rs2),
     imm: () => code.i64(decoded.imm),
-    pc: () => state.pushAddress(relative),
-    nextPc: () => state.pushAddress(next),
+    pc: () => state.pushAddress(place.relative),
+    nextPc: () => state.pushAddress(place.relative + decoded.sizeBytes),
     writeRd: (value) => state.setRegister(decoded.rd, value),
     scratch: (n) => state.scratch[n]!,
     fs1: () => state.pushFloat(decoded.rs1),
@@ -128,9 +132,11 @@ export const regionEmitter = (
       }),
     floatScratch: (n) => state.floatScratch[n]!,
     singleScratch: (n) => state.singleScratch[n]!,
-    roundingMode: () => code.i32(roundingMode),
-    staticRoundingMode: roundingMode,
-    standingBits: () => code.i32(standingBits(roundingMode)),
+    roundingMode: () => code.i32(roundingMode()),
+    get staticRoundingMode() {
+      return roundingMode();
+    },
+    standingBits: () => code.i32(standingBits(roundingMode())),
     callFloat: (name) => code.call(imports.float[name]),
     translate: (access, width, address) => {
       const { proof, proven } = place;
@@ -163,12 +169,12 @@ export const regionEmitter = (
       state.putBack();
       condition();
       code.if();
-      ways.goTo(relative + decoded.imm);
+      ways.goTo(place.relative + decoded.imm);
       code.end();
     },
     jump: () => {
       state.putBack();
-      ways.goTo(relative + decoded.imm);
+      ways.goTo(place.relative + decoded.imm);
     },
     jumpTo: (target) => {
       target();
@@ -177,8 +183,16 @@ export const regionEmitter = (
       ways.goToTarget();
     },
     // Rare: the interpreter does the same once more, and stops.
-    trap: () => state.interpret(relative, left),
+    trap: () => state.interpret(place.relative, place.left),
+  };
+  return {
+    write: (nextPlace, nextWays) => {
+      place = nextPlace;
+      ways = nextWays;
+      ({ decoded } = nextPlace);
+      decoded.instruction.emit(emitter);
+    },
   };
 };
 
-if (PAGE_SIZE !== -Number(PAGE_MASK)) throw new Error('a page is not what the TLB takes for one');
+if (PAGE_SIZE !== -PAGE_MASK) throw new Error('a page is not what the TLB takes for one');

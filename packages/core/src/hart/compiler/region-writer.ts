@@ -35,7 +35,7 @@ import { type Layout, layOut, type Loop } from './loops.js';
 import { findProofs } from './proofs.js';
 import type { RegionImports } from './region-border.js';
 import { RegionCode } from './region-code.js';
-import { regionEmitter, type Ways } from './region-emitter.js';
+import { placedWriter, type PlacedWriter, type Ways } from './region-emitter.js';
 import { type Block, lastPageOf, pageOf, type Region } from './region.js';
 
 export interface RegionPlace {
@@ -74,12 +74,11 @@ interface Item {
 
 class RegionWriter {
   readonly #code: CodeBuilder;
-  readonly #imports: RegionImports;
   readonly #region: Region;
   readonly #place: RegionPlace;
-  readonly #checksHits: boolean;
   readonly #layout: Layout;
   readonly #state: RegionCode;
+  readonly #writer: PlacedWriter;
   /** The region's pages, by the bit that each has in the mask. */
   readonly #pages: readonly number[];
   /** The items that lie ahead, innermost level last. */
@@ -95,12 +94,11 @@ class RegionWriter {
     checksHits: boolean,
   ) {
     this.#code = code;
-    this.#imports = imports;
     this.#region = region;
     this.#place = place;
-    this.#checksHits = checksHits;
     this.#layout = layOut(region);
     this.#state = new RegionCode(code, registersOf(region, 'x'), registersOf(region, 'f'));
+    this.#writer = placedWriter(this.#state, imports, checksHits);
     this.#pages = [...place.recordsOf.keys()];
   }
 
@@ -224,10 +222,7 @@ class RegionWriter {
     const ways = this.#waysFrom(block, index);
     for (const [place, placed] of instructions.entries()) {
       const proof = proofs.get(place);
-      const emitter = regionEmitter(
-        this.#state,
-        this.#imports,
-        this.#checksHits,
+      this.#writer.write(
         {
           ...placed,
           left: count - place,
@@ -237,7 +232,6 @@ class RegionWriter {
         },
         ways,
       );
-      placed.decoded.instruction.emit(emitter);
     }
     this.#state.putBack();
     if (end.kind === 'branch' || end.kind === 'next') ways.goTo(end.next);

@@ -13,7 +13,7 @@ import { PAGE_SIZE } from '../../frame/index.js';
 import type { Decoded } from '../instructions/index.js';
 
 /** Instructions, pages and pages' distance from the root that a region may have. */
-const MOST_INSTRUCTIONS = 600;
+export const MOST_INSTRUCTIONS = 600;
 /** Instructions that a function may have which is taken into the region of who calls it, and may have its own besides. */
 const MOST_CALLED_INSTRUCTIONS = 100;
 const MOST_PAGES = 8;
@@ -156,13 +156,18 @@ class Flow {
     if (decoded === undefined || LEFT_TO_INTERPRETER.has(decoded.instruction.name)) return undefined;
     const page = pageOf(relative);
     const last = pageOf(relative + decoded.sizeBytes - 1);
-    const pages = new Set([...this.pages, page, last]);
-    if (pages.size > MOST_PAGES || Math.abs(page) > MOST_DISTANCE) return undefined;
+    if (!this.#takePage(page) || !this.#takePage(last)) return undefined;
     // What crosses stands alone, for it needs both of its pages.
     if (last !== page) this.leaders.add(relative);
-    this.pages.add(page).add(last);
     this.instructions.set(relative, decoded);
     return decoded;
+  }
+
+  #takePage(page: number): boolean {
+    if (this.pages.has(page)) return true;
+    if (this.pages.size === MOST_PAGES || Math.abs(page) > MOST_DISTANCE) return false;
+    this.pages.add(page);
+    return true;
   }
 }
 

@@ -8,7 +8,7 @@ export class ByteSink {
   }
 
   byte(value: number): void {
-    this.#reserve(1);
+    if (this.#length === this.#bytes.length) this.#reserve(1);
     this.#bytes[this.#length++] = value;
   }
 
@@ -20,6 +20,10 @@ export class ByteSink {
 
   /** An unsigned integer under 2^32. */
   unsigned(value: number): void {
+    if (value < 0x80 && value >= 0) {
+      this.byte(value);
+      return;
+    }
     let rest = value >>> 0;
     while (rest >= 0x80) {
       this.byte((rest & 0x7f) | 0x80);

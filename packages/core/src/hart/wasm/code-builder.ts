@@ -81,7 +81,9 @@ export class CodeBuilder {
 
   i64(value: bigint | number): void {
     this.#sink.byte(I64_CONST);
-    this.#sink.signed64(BigInt(value));
+    // The encoding of a small number does not depend on the type.
+    if (typeof value === 'number' && (value | 0) === value) this.#sink.signed(value);
+    else this.#sink.signed64(BigInt(value));
   }
 
   /** Not for NaNs, whose bits a number in JavaScript does not keep. */
@@ -112,9 +114,9 @@ export class CodeBuilder {
 
   /** A load or store at the address on the stack plus `offset`. Any alignment is allowed, the natural one is hinted. */
   memory(opcode: MemoryOpcode, offset: number): void {
-    const [code, alignment] = MEMORY_OPCODES[opcode];
-    this.#sink.byte(code);
-    this.#sink.unsigned(alignment);
+    const codeAndAlignment = MEMORY_OPCODES[opcode];
+    this.#sink.byte(codeAndAlignment[0]);
+    this.#sink.byte(codeAndAlignment[1]);
     this.#sink.unsigned(offset);
   }
 
