@@ -1,8 +1,8 @@
 /**
- * The hart: a RISC-V processor in user mode, RV64IMAC with Zifencei.
+ * The hart: a RISC-V processor in user mode, RV64GC.
  *
  * Its registers, TLB and decoded code lie in RAM's reserved frames (layout.ts), where the generated
- * interpreter works on them. The hart fills the TLB from the page table that it has been told to `enter`;
+ * interpreter and compiled regions of hot code work on them. The hart fills the TLB from the page table that it has been told to `enter`;
  * what it cannot translate is a page fault, and its user's to resolve.
  *
  *      stopped → run → stopped: the budget is spent, or the instruction at pc asks for something
@@ -64,7 +64,7 @@ import {
   RESERVATION,
 } from './layout.js';
 
-/** The most instructions that one call of `run` may be given: beyond it V8 would never get to its better compiler. */
+/** The most instructions that one call of `run` may be given: some tens of milliseconds. */
 export const MAX_BUDGET = 10_000_000;
 
 /**
@@ -80,8 +80,8 @@ const SLICE = 1_000_000;
 const MOST_REFILLS = 16;
 
 /**
- * Instructions that one call of `run` may decode, for the same reason: code that is written again and again, or that
- * crosses from page to page, is decoded each time that it runs.
+ * Instructions that one call of `run` may decode, for the same reason: code that is written again and again is decoded
+ * each time that it runs.
  */
 const MOST_DECODED = 4096;
 
@@ -345,7 +345,7 @@ export class Hart {
       this.#beyond -= slice;
       stop = STOPS[this.#run(slice)]!;
       // The resolver may have closed the space.
-      if (this.#isEntered) this.#compiler?.afterSlice(slice);
+      if (this.#isEntered) this.#compiler?.afterSlice(slice - this.#memory.words[BUDGET_LEFT >>> 2]!);
     } while (stop === 'budget' && this.#beyond > 0);
     this.#resolver = undefined;
     if (this.#thrown !== undefined) this.#throwAgain();

@@ -9,6 +9,9 @@
  *            or with another `target` and goes to `jump`, or stops
  *        end                         what the hart could not translate: back to `jump` if it was resolved, else stop
  *
+ * Where a region has been compiled, the record's handler runs it, and those that it leads to, until one leads to code that has
+ * not been; or has an instruction interpreted, by the handler that the region's entry keeps (docs/decisions/0020).
+ *
  * Within a page `record` is the program counter; pc is worked out from it where it is asked for. Registers are in RAM. A
  * load or store compares one TLB key, and calls out where it misses.
  */

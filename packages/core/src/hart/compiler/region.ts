@@ -2,8 +2,9 @@
  * A region: basic blocks of a program that are compiled to one function, and how they are found.
  *
  * A region begins at one instruction, its root, and takes in what direct jumps and the ends of blocks lead to, over the pages
- * that lie near; and the small ones of the functions that it calls. Its addresses are relative to the page of its root, so that one region serves every process
- * that has the same frames at the same distances: `relative` = address - address of the root's page, negative before it.
+ * that lie near; and the small ones of the functions that it calls. Its addresses are relative to the page of its root, so
+ * that one region serves every process that has the same frames at the same distances: `relative` = address - address of
+ * the root's page, negative before it.
  *
  *      root ──▶ block ──▶ block          edges within the region
  *                 │          └──▶ exit   where code was never run (unless all is wanted), or no longer fits
