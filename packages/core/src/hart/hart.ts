@@ -34,7 +34,7 @@ import {
 } from '../paging/index.js';
 import { Accesses } from './accesses.js';
 import { CodeCache } from './code-cache.js';
-import type { ThrownAwayFor } from './compiler/compiled-code.js';
+import type { Compilation } from './compiler/compiled-code.js';
 import { Compiler } from './compiler/compiler.js';
 import { type HartOptions, hartSettings } from './hart-options.js';
 import { instantiateFloatFunctions } from './float/index.js';
@@ -73,6 +73,10 @@ export const MAX_BUDGET = 10_000_000;
  */
 const SLICE = 1_000_000;
 
+/** Floating-point operations of a slice that JavaScript may do, some microseconds each: beyond it slices are short for a while. */
+const MOST_SOFT_OPERATIONS = 2000;
+const SHORT_SLICE = 4000;
+
 /**
  * Frames that one call of `run` may bring into the code cache: each costs the host as much as some thousand
  * instructions, which the budget does not see.
@@ -106,18 +110,6 @@ export interface PageFault {
  */
 export type FaultResolver = (page: Vpn, access: Access) => number;
 
-/** What a hart has compiled since it was made, and what it keeps of that. Bytes are of WebAssembly. */
-export interface Compilation {
-  readonly compiledRegions: number;
-  readonly compiledModules: number;
-  readonly compiledBytes: number;
-  readonly keptRegions: number;
-  readonly keptModules: number;
-  readonly keptBytes: number;
-  /** Regions, by why they went: compiler/compiled-code.ts. */
-  readonly thrownAway: Readonly<Record<ThrownAwayFor, number>>;
-}
-
 /** Made at first use, and the same for every hart. */
 const interpreterModules = new Map<string, WebAssembly.Module>();
 
@@ -150,6 +142,9 @@ export class Hart {
   #charged = 0;
   #refills = 0;
   #decoded = 0;
+  /** Floating-point operations that JavaScript has done. */
+  #softOperations = 0;
+  #sliceLength = SLICE;
   #resolver: FaultResolver | undefined;
   /** What the resolver has thrown: it goes to who called `run`, once the hart has stopped. */
   #thrown: { readonly error: unknown } | undefined;
@@ -210,7 +205,7 @@ export class Hart {
       checkHit: (access, low, high, host) =>
         this.#checkHit(ACCESSES[access]!, pageOf(low, high), low, host >>> 0),
     };
-    const float = instantiateFloatFunctions(memory.memory);
+    const float = instantiateFloatFunctions(memory.memory, () => this.#softOperations++);
     const module = interpreterModule({ hits, compiles: jit === 'off' ? 'never' : 'hot' });
     const instance = new WebAssembly.Instance(module, {
       ram: { memory: memory.memory },
@@ -320,8 +315,9 @@ export class Hart {
    * @param budget 0 … MAX_BUDGET.
    * @param resolver is asked at a page fault, before it is one. What it throws is thrown here.
    * @returns why it stopped. After a system call or a breakpoint pc is still at the instruction. It is
-   *   'interrupted', with some of the budget left, where the code cache has been refilled so often, or so much
-   *   has been decoded, that the caller may want to look at its clock (`refills`, `decoded`).
+   *   'interrupted', with some of the budget left, where the code cache has been refilled so often, so much has been
+   *   decoded (`refills`, `decoded`), or so much floating point done in software, that the caller may want to look
+   *   at its clock.
    * @throws InvalidArgument where the budget is out of range or the hart is in no address space.
    */
   run(budget: number, resolver?: FaultResolver): Stop {
@@ -341,11 +337,18 @@ export class Hart {
     this.#beyond = budget;
     let stop: Stop;
     do {
-      const slice = Math.min(this.#beyond, SLICE);
+      const slice = Math.min(this.#beyond, this.#sliceLength);
+      const softOperations = this.#softOperations;
       this.#beyond -= slice;
       stop = STOPS[this.#run(slice)]!;
       // The resolver may have closed the space.
       if (this.#isEntered) this.#compiler?.afterSlice(slice - this.#memory.words[BUDGET_LEFT >>> 2]!);
+      if (this.#softOperations - softOperations > MOST_SOFT_OPERATIONS) {
+        this.#sliceLength = SHORT_SLICE;
+        if (stop === 'budget' && this.#beyond > 0) stop = 'interrupted';
+      } else {
+        this.#sliceLength = Math.min(this.#sliceLength * 2, SLICE);
+      }
     } while (stop === 'budget' && this.#beyond > 0);
     this.#resolver = undefined;
     if (this.#thrown !== undefined) this.#throwAgain();

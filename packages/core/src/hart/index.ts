@@ -3,7 +3,6 @@
  * table. `Hart` runs programs in an address space; `decode` and `disassemble` read machine code.
  */
 export {
-  type Compilation,
   CONTEXT_BYTES,
   type FaultResolver,
   Hart,
@@ -11,7 +10,7 @@ export {
   type PageFault,
   PC_IN_CONTEXT,
 } from './hart.js';
-export type { ThrownAwayFor } from './compiler/compiled-code.js';
+export type { Compilation, ThrownAwayFor } from './compiler/compiled-code.js';
 export type { HartOptions, Jit } from './hart-options.js';
 export {
   decode,

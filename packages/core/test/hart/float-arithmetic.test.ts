@@ -68,9 +68,43 @@ const nearMiddle = (random: Random, format: FormatName): bigint[] => {
   return [(one + distance + scale) | sign(), (one - 2n * distance - scale) | sign(), addend | sign()];
 };
 
+/** Operands whose result is about the smallest normal number, from where on results can underflow. */
+const nearSmallest = (random: Random, name: SoftOperation): bigint[] => {
+  const [fractionBits, bias, least] = formatOf(name) === 'single' ? [23, 127, -126] : [52, 1023, -1022];
+  const ones = 2n ** BigInt(fractionBits) - 1n;
+  const number = (exponent: number, fraction: bigint): bigint =>
+    (BigInt(random.below(2)) << BigInt(formatOf(name) === 'single' ? 31 : 63)) |
+    (BigInt(exponent + bias) << BigInt(fractionBits)) |
+    fraction;
+  const fraction = (): bigint =>
+    random.pick([0n, BigInt(random.below(4)), ones - BigInt(random.below(4)), random.doubleword() & ones]);
+  const some = -((bias - 1) / 2) - random.below(20);
+  switch (name) {
+    case 's.d':
+      // Ones for a single's fraction, or few, and anything below it.
+      return [number(-127 + random.below(3), (fraction() << 29n) & ones) | (fraction() >> 23n)];
+    case 'div.s':
+    case 'div.d':
+      return [number(some, fraction()), number(some - least + random.below(2), fraction())];
+    case 'fma.s':
+    case 'fma.d': {
+      const addend = (1n << BigInt(fractionBits - random.below(3))) + BigInt(random.below(9) - 4);
+      // The product is about the addend's last bit, or as large as the addend.
+      const size = random.below(2) === 0 ? least - fractionBits - random.below(4) : least - random.below(3);
+      return [number(some, fraction()), number(size - some, fraction()), addend];
+    }
+    default: {
+      const a = number(random.below(3) === 0 ? Math.floor(least / 2) : some, fraction());
+      if (random.below(4) === 0) return [a, a];
+      return [a, number(least - some - random.below(2), fraction())];
+    }
+  }
+};
+
 /** Operands at the edges. Of three the last is often the product's negative, rounded: what remains is its error. */
 const drawOperands = (random: Random, name: SoftOperation): bigint[] => {
   const format = formatOf(name);
+  if (random.below(6) === 0 && !name.startsWith('sqrt')) return nearSmallest(random, name);
   const operands = Array.from({ length: operandCount(name) }, () => floatEdge(random, format));
   if (operands.length === 3) {
     const [a, b] = operands.map((bits) => asNumber(format, bits));

@@ -131,6 +131,27 @@ describe.each(JITS)('with jit %s', (jit) => {
       },
     );
 
+    test('software that takes long is interrupted, so that the caller may look at its clock, and goes on', () => {
+      const [TOWARDS_ZERO, huge] = [1, 0x7fe0_0000_0000_0000n];
+      const overflows = encode('fmul.d', { rd: f.fa0, rs1: f.fa1, rs2: f.fa1, rm: TOWARDS_ZERO });
+      start(overflows, encode('addi', { rd: x.a0, rs1: x.a0, imm: 1 }), encode('jal', { imm: -8 }));
+      hart.floatRegisters[f.fa1] = huge;
+      hart.registers[x.a0] = 0n;
+      hart.enter(machine.space.table);
+      let retired = 0;
+      let interrupted = 0;
+      // The first run is how it is found out.
+      expect(hart.run(9000)).toBe('budget');
+      while (retired < 81_000) {
+        if (hart.run(81_000 - retired) === 'interrupted') interrupted++;
+        retired += hart.retired;
+      }
+      expect(retired).toBe(81_000);
+      expect(interrupted).toBeGreaterThan(4);
+      expect(hart.registerAsInt(x.a0)).toBe(30_000);
+      expect(hart.floatRegisters[f.fa0]).toBe(0x7fef_ffff_ffff_ffffn);
+    });
+
     test('a product that is rounded up to the smallest normal number has underflowed', () => {
       const [a, b] = [LEAST_NORMAL, ONE - 1n];
       for (const fcsr of [0, FLAGS.nx]) {

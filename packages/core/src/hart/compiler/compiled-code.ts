@@ -29,6 +29,18 @@ export const MOST_REGIONS = 4096;
 export const THROWN_AWAY_FOR = ['written', 'freed', 'decoded-code', 'replaced', 'room'] as const;
 export type ThrownAwayFor = (typeof THROWN_AWAY_FOR)[number];
 
+/** What a hart has compiled since it was made, and what it keeps of that. Bytes are of WebAssembly. */
+export interface Compilation {
+  readonly compiledRegions: number;
+  readonly compiledModules: number;
+  readonly compiledBytes: number;
+  readonly keptRegions: number;
+  readonly keptModules: number;
+  readonly keptBytes: number;
+  /** Regions, by why they went. */
+  readonly thrownAway: Readonly<Record<ThrownAwayFor, number>>;
+}
+
 /** A WebAssembly module of regions: its memory comes back when all of them have been thrown away. */
 export interface CompiledModule {
   readonly sizeBytes: number;

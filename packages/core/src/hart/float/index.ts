@@ -19,12 +19,24 @@ export { FLOAT_FUNCTIONS, type FloatFunction, type FloatImports, importFloatFunc
 /** Made at first use, and the same for every hart. */
 let floatModule: WebAssembly.Module | undefined;
 
-/** The functions for one hart's RAM: what a module that has `importFloatFunctions` is given as 'float'. */
-export const instantiateFloatFunctions = (memory: WebAssembly.Memory): WebAssembly.ModuleImports => {
+/**
+ * The functions for one hart's RAM: what a module that has `importFloatFunctions` is given as 'float'.
+ * @param onSoftOperation is called for each operation that JavaScript does, which takes it microseconds.
+ */
+export const instantiateFloatFunctions = (
+  memory: WebAssembly.Memory,
+  onSoftOperation: () => void = () => {},
+): WebAssembly.ModuleImports => {
   floatModule ??= new WebAssembly.Module(generateFloatModule());
+  const soft = makeSoftFloat(memory);
   const instance = new WebAssembly.Instance(floatModule, {
     ram: { memory },
-    soft: { float: makeSoftFloat(memory) },
+    soft: {
+      float: (operation: number, mode: number) => {
+        onSoftOperation();
+        soft(operation, mode);
+      },
+    },
   });
   return instance.exports as WebAssembly.ModuleImports;
 };
