@@ -1,5 +1,5 @@
 /** The options of a machine, which every command that boots one takes: declared, and checked. */
-import type { ForkKind, SbrkKind } from '@holstein/core';
+import type { ForkKind, Jit, SbrkKind } from '@holstein/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseCount, parseMemorySize } from './quantities.js';
 
@@ -7,6 +7,9 @@ export interface MachineCommandOptions {
   readonly memory: number;
   readonly fork: ForkKind;
   readonly sbrk: SbrkKind;
+  readonly jit: Jit;
+  readonly jitThreshold?: number;
+  readonly jitBytes?: number;
   readonly checking?: boolean;
   /** The directory of the host's that is the machine's root. */
   readonly root?: string;
@@ -18,6 +21,8 @@ export interface MachineCommandOptions {
   readonly trace?: string;
   /** Print the memory report when the program has ended. */
   readonly report?: boolean;
+  /** Print what was run and compiled when the program has ended. */
+  readonly stats?: boolean;
   /** Say nothing of one's own but errors. */
   readonly quiet?: boolean;
 }
@@ -28,7 +33,7 @@ const memorySize = (text: string): number => {
   return bytes;
 };
 
-const instructionCount = (text: string): number => {
+const wholeNumber = (text: string): number => {
   const count = parseCount(text);
   if (count === undefined) throw new InvalidArgumentError('give a number such as 500000, 20M or 3G.');
   return count;
@@ -61,16 +66,36 @@ export const addMachineOptions = (command: Command): Command =>
         .choices(['by-argument', 'eager', 'lazy'])
         .default('by-argument'),
     )
+    .addOption(
+      new Option(
+        '--jit <kind>',
+        'which code is compiled: what runs often, none, or all; programs run the same, but for the time it takes',
+      )
+        .choices(['auto', 'off', 'eager'])
+        .default('auto'),
+    )
+    .addOption(
+      new Option(
+        '--jit-threshold <count>',
+        'jumps to a place after which the code there is compiled, up to 65535',
+      ).argParser(wholeNumber),
+    )
+    .addOption(
+      new Option('--jit-bytes <size>', 'compiled code that is kept, such as 8M; 64K at least').argParser(
+        memorySize,
+      ),
+    )
     .option('--root <directory>', 'a directory for the machine’s files')
     .option('--read-only', 'do not let the machine change what is in that directory')
     .addOption(
       new Option(
         '--limit-instructions <count>',
         'end the machine after so many instructions, such as 20M',
-      ).argParser(instructionCount),
+      ).argParser(wholeNumber),
     )
     .option('--checking', 'check every translation with a fresh walk: some ten times slower')
     .option('--trace <file>', 'write what happens to memory, as a trace for ui.perfetto.dev')
     .option('--report', 'print a memory report at the end')
+    .option('--stats', 'print on standard error what was run and compiled, and how fast')
     .option('--quiet', 'say nothing of processes that are killed, and show no progress')
     .addHelpText('after', ADVICE);

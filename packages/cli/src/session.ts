@@ -1,6 +1,7 @@
 /** A session: boots a machine, runs one program in it with this process's console, and checks that no memory was lost. */
 import {
   formatMemoryReport,
+  formatRunStatistics,
   HolsteinError,
   Machine,
   type MachineOptions,
@@ -44,6 +45,7 @@ export const runSession = async (session: Session): Promise<number> => {
     progress: options.quiet === true ? 'hidden' : 'shown',
     onInterrupt: () => interruptions.interrupt(),
   });
+  const start = performance.now();
   try {
     const { signal } = interruptions;
     result = await machine.run(session.argv, {
@@ -54,6 +56,11 @@ export const runSession = async (session: Session): Promise<number> => {
     });
     if (options.report === true)
       await screen.write(new TextEncoder().encode(`${formatMemoryReport(result.memory)}\n`));
+    // Not on standard output, which is the same each time that a program is run.
+    if (options.stats === true) {
+      const { compilation } = machine.hart;
+      screen.message(formatRunStatistics({ ...result, compilation, hostMs: performance.now() - start }));
+    }
   } catch (error) {
     throw asCommandError(error);
   } finally {
@@ -76,13 +83,16 @@ export const runSession = async (session: Session): Promise<number> => {
 };
 
 const boot = ({ machine, options }: Session, screen: Screen): Machine => {
-  const { memory, fork, sbrk, checking, quiet } = options;
+  const { memory, fork, sbrk, jit, jitThreshold, jitBytes, checking, quiet } = options;
   try {
     return new Machine({
       ...machine,
       memoryBytes: memory,
       fork,
       sbrk,
+      jit,
+      ...(jitThreshold === undefined ? {} : { jitThreshold }),
+      ...(jitBytes === undefined ? {} : { jitBytes }),
       checking: checking === true ? 'on' : 'off',
       ...(quiet === true ? {} : { log: (line: string) => screen.message(line) }),
     });

@@ -12,12 +12,16 @@ const MACHINE_OPTIONS = [
   '--memory',
   '--fork',
   '--sbrk',
+  '--jit',
+  '--jit-threshold',
+  '--jit-bytes',
   '--root',
   '--read-only',
   '--limit-instructions',
   '--checking',
   '--trace',
   '--report',
+  '--stats',
   '--quiet',
 ];
 
@@ -45,6 +49,11 @@ describe('holstein', () => {
     [['run', '--memory', '4G', 'hello'], /at most 4 GiB less 64 KiB/],
     [['run', '--fork', 'lazily', 'hello'], /tables, pages, eager/],
     [['run', '--sbrk', 'sometimes', 'hello'], /by-argument, eager, lazy/],
+    [['run', '--jit', 'sometimes', 'hello'], /auto, off, eager/],
+    [['run', '--jit-threshold', 'few', 'hello'], /give a number such as/],
+    [['run', '--jit-threshold', '70000', 'hello'], /give a whole number from 1 to 65535/],
+    [['run', '--jit-bytes', 'some', 'hello'], /give a size such as/],
+    [['run', '--jit-bytes', '1K', 'hello'], /1024 bytes of compiled code: give/],
     [['run', '--fast', 'hello'], /unknown option '--fast'/],
     [['run', '--limit-instructions', '0', 'hello'], /give a number such as/],
     [['run', '--limit-instructions', '1.5', 'hello'], /give a number such as/],
@@ -136,6 +145,47 @@ describe('holstein run', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/^hello from holstein: pid 2\nmemory report\n {2}forks +1\n/);
     expect(stdout).toMatch(/eager forks copied +\d+ \(\d+ KiB\)/);
+  });
+
+  test('--stats says on standard error what was run and compiled, and standard output is as it was', () => {
+    const run = (...options: string[]) =>
+      holstein(['run', ...options, '--memory', '8M', 'kbench', 'null', '20']);
+    const off = run('--stats', '--jit', 'off');
+    expect(off.status).toBe(0);
+    expect(off.stdout).toBe('kbench: null 20 ok\n');
+    expect(off.stderr).toMatch(/^holstein: statistics\n {2}instructions +[\d,]+\n {2}host time +[\d.]+ s\n/);
+    expect(off.stderr).toMatch(/^ {2}speed +[\d.]+ million instructions a second\n {2}page faults +\d+$/m);
+    expect(off.stderr).toMatch(/^ {2}regions compiled +0$/m);
+    const eager = run('--stats', '--jit', 'eager');
+    expect(eager.stdout).toBe(off.stdout);
+    expect(eager.stderr).toMatch(
+      /^ {2}regions compiled +[1-9]\d*\n {4}in modules +[1-9]\d*\n {4}WebAssembly +\d+ KiB$/m,
+    );
+    expect(eager.stderr).toMatch(/^ {2}regions thrown away +[1-9]\d*\n( {4}.* [1-9]\d*\n)+$/m);
+    const instructions = (text: string) => /instructions +([\d,]+)/.exec(text)?.[1];
+    expect(instructions(eager.stderr)).toBe(instructions(off.stderr));
+    expect(run('--quiet').stderr).toBe('');
+  });
+
+  test('--jit-threshold says how soon code is compiled', () => {
+    const regions = (threshold: string) => {
+      const args = [
+        'run',
+        '--stats',
+        '--jit-threshold',
+        threshold,
+        '--jit-bytes',
+        '1M',
+        'kbench',
+        'null',
+        '200',
+      ];
+      const { stdout, stderr } = holstein(args);
+      expect(stdout).toBe('kbench: null 200 ok\n');
+      return Number(/regions compiled +(\d+)/.exec(stderr)?.[1]);
+    };
+    expect(regions('50')).toBeGreaterThan(0);
+    expect(regions('60K')).toBe(0);
   });
 
   test('--checking changes nothing but the time', () => {

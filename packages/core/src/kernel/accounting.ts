@@ -6,7 +6,8 @@
  *      beginTurn → beginRun → (beginHandling → charge) … → beginRun → …
  *
  * What is handled while the hart runs, page faults that it goes on after, and what is handled at its stop are charged
- * alike: each with the instructions that have been run since the last.
+ * alike. The instructions that have been run since the last are charged before it: what the hart stopped for besides, for
+ * its host's sake, cannot be told from the time.
  */
 import type { Hart } from '../hart/index.js';
 import type { VirtualMemory } from '../space/index.js';
@@ -50,8 +51,9 @@ export class Accounting {
     this.#charged = 0;
   }
 
-  /** Something is about to be done for the process. */
+  /** Something is about to be done for the process. What it has run is charged first, so that it finds the time exact. */
   beginHandling(): void {
+    this.#chargeRun();
     this.#framesBefore = this.#framesMoved();
     this.#hostCallsBefore = this.#hostCalls();
     this.#spent = 0;
@@ -67,17 +69,23 @@ export class Accounting {
    * @param handling what it costs but for frames, host calls and what was spent. @returns what it costs with them.
    */
   charge(handling: number): number {
-    const { retired } = this.#hart;
     const frames = Math.abs(this.#framesMoved() - this.#framesBefore);
     const calls = this.#hostCalls() - this.#hostCallsBefore;
     const cost = handling + frames * FRAME_COST + calls * HOST_CALL_COST + this.#spent;
     this.#spent = 0;
+    this.#chargeRun();
+    this.time += cost;
+    this.left -= cost;
+    return cost;
+  }
+
+  #chargeRun(): void {
+    const { retired } = this.#hart;
     const run = retired - this.#charged;
     this.#charged = retired;
     this.instructions += run;
-    this.time += run + cost;
-    this.left -= run + cost;
-    return cost;
+    this.time += run;
+    this.left -= run;
   }
 
   /** A number that changes by the frames that are taken, freed or, by a fork that goes page by page, shared. */

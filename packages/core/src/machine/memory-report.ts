@@ -1,6 +1,7 @@
 /** The memory report: what a run did with memory, and what an eager fork would have done. */
 import type { PhysicalMemory } from '../frame/index.js';
 import type { FaultName, SpaceStatistics, VirtualMemory } from '../space/index.js';
+import { count, formatTable, type Row } from './report-table.js';
 
 /** Frames and pages are 4096 bytes. */
 export interface MemoryReport {
@@ -55,6 +56,10 @@ export const reportBetween = (before: MemorySnapshot, after: MemorySnapshot): Me
   };
 };
 
+/** All of them. */
+export const pageFaults = ({ faults }: Pick<MemoryReport, 'faults'>): number =>
+  Object.values(faults).reduce((sum, number) => sum + number, 0);
+
 const FAULT_LABELS: Readonly<Record<FaultName, string>> = {
   copied: 'copied a shared frame',
   reused: 'made the last owner’s frame writable',
@@ -75,10 +80,9 @@ const FRAME_KIB = 4;
 
 /** The report as lines of text. */
 export const formatMemoryReport = (report: MemoryReport): string => {
-  const faults = Object.values(report.faults).reduce((sum, count) => sum + count, 0);
-  const rows: [label: string, value: string][] = [
+  const rows: Row[] = [
     ['forks', count(report.forks)],
-    ['page faults', count(faults)],
+    ['page faults', count(pageFaults(report))],
   ];
   for (const [name, number] of Object.entries(report.faults) as [FaultName, number][]) {
     if (number > 0) rows.push([`  ${FAULT_LABELS[name]}`, count(number)]);
@@ -94,18 +98,8 @@ export const formatMemoryReport = (report: MemoryReport): string => {
     ['frames in use before', frames(report.framesInUseBefore)],
     ['frames in use after', frames(report.framesInUseAfter)],
   );
-  const labelWidth = Math.max(...rows.map(([label]) => label.length));
-  const valueWidth = Math.max(
-    ...rows.map(([, value]) => (value.indexOf(' ') === -1 ? value.length : value.indexOf(' '))),
-  );
-  const lines = rows.map(([label, value]) => {
-    const [number, ...unit] = value.split(' ');
-    return `  ${label.padEnd(labelWidth)}  ${number!.padStart(valueWidth)} ${unit.join(' ')}`.trimEnd();
-  });
-  return ['memory report', ...lines].join('\n');
+  return formatTable('memory report', rows);
 };
-
-const count = (value: number): string => value.toLocaleString('en-US');
 
 /** A number of frames, with the memory that they are. */
 const frames = (value: number): string => {

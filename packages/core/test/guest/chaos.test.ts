@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Host, MachineOptions, RunResult } from '../../src/machine/index.js';
 import { Machine } from '../../src/machine/index.js';
-import { expectNothingLost, guestFiles, MIB } from '../support/machine.js';
+import { expectNothingLost, GUEST_JIT, guestFiles, MIB } from '../support/machine.js';
 
 interface ChaosRun {
   readonly seed: number;
@@ -94,7 +94,13 @@ const runChaos = async ({ seed, calls, processes, auditEvery, options }: ChaosRu
   const host = hostThat(() => {
     if (++turns % auditEvery === 0) expect(machine.audit(), `turn ${turns}, after ${text}`).toEqual([]);
   });
-  using machine = new Machine({ files: guestFiles, log: (line) => log.push(line), host, ...options });
+  using machine = new Machine({
+    files: guestFiles,
+    log: (line) => log.push(line),
+    host,
+    jit: GUEST_JIT,
+    ...options,
+  });
   const result = await machine.run(['/init', '/chaos', ...[seed, calls, processes].map(String)], {
     output: { write: (bytes) => void (text += decoder.decode(bytes, { stream: true })) },
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Machine } from '../../src/machine/index.js';
-import { guestFiles, MIB, runOn, runOnce } from '../support/machine.js';
+import { GUEST_JIT, guestFiles, MIB, runOn, runOnce } from '../support/machine.js';
 
 const COWTEST_OUTPUT = `simple: ok
 simple: ok
@@ -94,6 +94,7 @@ test('forkbomb meets the end of memory in a small machine, in fork or in a write
       files: guestFiles,
       memoryBytes: 960 * 1024,
       fork: 'pages',
+      jit: GUEST_JIT,
       log: (line) => log.push(line),
     });
     // What is left when memory ends depends on where it begins.

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Machine, type MachineOptions } from '../../src/machine/index.js';
-import { guestFiles, MIB, type Run, runOn, runOnce } from '../support/machine.js';
+import { GUEST_JIT, guestFiles, MIB, type Run, runOn, runOnce } from '../support/machine.js';
 
 /** Its cases print a line each; what else it prints, the last line says. */
 const passedIn = ({ text }: Pick<Run, 'text'>): string[] =>
@@ -122,7 +122,7 @@ describe('of the cases of selftest', () => {
   test.each(broken)(
     '%s fails on a machine that is otherwise, and leaves nothing behind',
     async (name, options, said) => {
-      using machine = new Machine({ files: guestFiles, memoryBytes: 16 * MIB, ...options });
+      using machine = new Machine({ jit: GUEST_JIT, files: guestFiles, memoryBytes: 16 * MIB, ...options });
       const run = await runOn(machine, ['/init', '/selftest', name]);
       expect(run.text).toMatch(said);
       expect(run.text).toMatch(new RegExp(`^selftest: ${name}: `));

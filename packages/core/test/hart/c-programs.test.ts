@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
-import { BareMachine } from '../support/riscv/bare-machine.js';
+import { BareMachine, JIT_MODES } from '../support/riscv/bare-machine.js';
 import { GCC, QEMU, runTool, ScratchDirectory, testWith } from '../support/riscv/tools.js';
 
 const PROGRAMS = ['sorting', 'hashing', 'matrices', 'strings', 'calls', 'division', 'switches', 'atomics'];
@@ -35,15 +35,17 @@ describe.each(LEVELS)('compiled with %s', (level) => {
       const expected = runTool(QEMU, [file]);
       expect(expected.length).toBeGreaterThan(20);
 
-      using machine = new BareMachine();
-      machine.load(readFileSync(file));
-      let quanta = 0;
-      const { output, status } = machine.runToExit(QUANTUM, () => {
-        if (++quanta > MOST_QUANTA) throw new Error(`not done after ${machine.retired} instructions`);
-      });
-      expect(Buffer.from(output).toString()).toBe(Buffer.from(expected).toString());
-      expect(status).toBe(0);
-      expect(machine.audit()).toEqual([]);
+      for (const mode of JIT_MODES) {
+        using machine = new BareMachine(mode);
+        machine.load(readFileSync(file));
+        let quanta = 0;
+        const { output, status } = machine.runToExit(QUANTUM, () => {
+          if (++quanta > MOST_QUANTA) throw new Error(`not done after ${machine.retired} instructions`);
+        });
+        expect(Buffer.from(output).toString()).toBe(Buffer.from(expected).toString());
+        expect(status).toBe(0);
+        expect(machine.audit()).toEqual([]);
+      }
     });
   }
 });

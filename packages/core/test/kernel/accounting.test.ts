@@ -1,37 +1,58 @@
-/** What is charged for what processes run. */
+/** What is charged for what processes run, and what is not. */
 import { expect, test } from 'vitest';
 import { PAGE_SIZE } from '../../src/frame/index.js';
-import { Accounting } from '../../src/kernel/accounting.js';
+import type { Jit } from '../../src/hart/index.js';
+import { Accounting, PAGE_FAULT_COST } from '../../src/kernel/accounting.js';
 import { codeBytes, encode, x } from '../support/riscv/assembler.js';
 import { BareMachine } from '../support/riscv/bare-machine.js';
 
 const CODE = 0x1_0000;
+const JITS: readonly Jit[] = ['off', 'auto', 'eager'];
 
-test('each instruction that is decoded costs of the quantum, as often as it is', () => {
-  using machine = new BareMachine();
+test.each(JITS)('with jit %s an instruction is one, however often it was decoded or compiled', (jit) => {
+  using machine = new BareMachine({ jit });
   const { hart, memory } = machine;
   const accounting = new Accounting(hart, machine.virtualMemory, () => 0);
-  /** Runs from an address to the next system call. @returns what it costs beside the instructions themselves. */
-  const costOf = (at: number): number => {
+  const length = 600;
+  const body = Array.from({ length }, () => encode('addi', { rd: x.a0, rs1: x.a0, imm: 1 }));
+  machine.place(CODE, codeBytes([...body, encode('ecall')]), 'r-x');
+  for (let turn = 0; turn < 3; turn++) {
     hart.enter(machine.space.table);
-    hart.pc = BigInt(at);
+    hart.pc = BigInt(CODE);
     accounting.beginTurn(1_000_000);
     accounting.beginRun();
     expect(hart.run(1000)).toBe('system-call');
     accounting.beginHandling();
-    const cost = accounting.charge(0);
-    expect(accounting.left).toBe(1_000_000 - hart.retired - cost);
-    return cost;
+    expect(accounting.charge(7)).toBe(7);
+    expect(accounting.left).toBe(1_000_000 - (length + 1) - 7);
+    memory.write(machine.frameAt(CODE), 40, codeBytes([encode('addi', { rd: x.a0, rs1: x.a0, imm: 2 })]));
+  }
+  expect(accounting.instructions).toBe(3 * (length + 1));
+  expect(accounting.time).toBe(3 * (length + 1 + 7));
+});
+
+test('frames that are taken and given back, calls of the host and what is spent are paid for', () => {
+  using machine = new BareMachine();
+  let hostCalls = 0;
+  const accounting = new Accounting(machine.hart, machine.virtualMemory, () => hostCalls);
+  const costOf = (work: () => void): number => {
+    accounting.beginTurn(100_000);
+    accounting.beginRun();
+    accounting.beginHandling();
+    work();
+    const before = accounting.time;
+    const cost = accounting.charge(PAGE_FAULT_COST);
+    expect(accounting.time - before).toBe(cost);
+    expect(accounting.left).toBe(100_000 - cost);
+    return cost - PAGE_FAULT_COST;
   };
-  const place = (page: number, length: number): number => {
-    const body = Array.from({ length }, () => encode('addi', { rd: x.a0, rs1: x.a0, imm: 1 }));
-    machine.place(CODE + page * PAGE_SIZE, codeBytes([...body, encode('ecall')]), 'r-x');
-    return CODE + page * PAGE_SIZE;
-  };
-  const [short, long] = [place(0, 100), place(1, 600)];
-  const each = (costOf(long) - costOf(short)) / 500;
-  expect(each).toBeGreaterThan(0);
-  expect([costOf(long), costOf(short)]).toEqual([0, 0]);
-  memory.write(machine.frameAt(long), 40, codeBytes([encode('addi', { rd: x.a0, rs1: x.a0, imm: 2 })]));
-  expect(costOf(long)).toBe(each);
+  expect(costOf(() => {})).toBe(0);
+  expect(costOf(() => accounting.spend(12.9))).toBe(12);
+  const call = costOf(() => hostCalls++);
+  expect(call).toBeGreaterThan(0);
+  expect(costOf(() => (hostCalls += 3))).toBe(3 * call);
+  const object = machine.virtualMemory.objects.create({ size: 8 * PAGE_SIZE });
+  const taken = costOf(() => object.commitSync());
+  expect(taken).toBeGreaterThanOrEqual(8);
+  expect(costOf(() => object.close())).toBe(taken);
 });

@@ -41,7 +41,7 @@ describe('a machine', () => {
   });
 
   test('as small as can be boots, and says that a program does not fit', async () => {
-    using machine = new Machine({ files: guestFiles, memoryBytes: 320 * 1024 });
+    using machine = new Machine({ files: guestFiles, memoryBytes: 384 * 1024 });
     const { free } = machine.memory.statistics();
     await expect(machine.run(['/selftest'])).rejects.toMatchObject({ code: 'ENOMEM' });
     expect(machine.memory.statistics().free).toBe(free);

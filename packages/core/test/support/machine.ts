@@ -1,6 +1,7 @@
 /** Runs programs whole on a machine, and checks after each run that no memory was lost and the audit is clean. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
+import type { Jit } from '../../src/hart/index.js';
 import { Machine, type MachineOptions, type RunOptions, type RunResult } from '../../src/machine/index.js';
 import { codeBytes, encode, x } from './riscv/assembler.js';
 import { SEGMENT_FLAGS, writeElf } from './riscv/elf-writer.js';
@@ -8,6 +9,9 @@ import { SEGMENT_FLAGS, writeElf } from './riscv/elf-writer.js';
 export const MIB = 2 ** 20;
 
 const bin = new URL('../../../../guest/bin/', import.meta.url);
+
+/** How the guest's programs are run: compiled when they are hot, or as HOLSTEIN_JIT says ('off', 'eager'). */
+export const GUEST_JIT = (process.env['HOLSTEIN_JIT'] ?? 'auto') as Jit;
 
 /** The guest's programs, each in the root directory. */
 export const guestFiles: Readonly<Record<string, Uint8Array>> = Object.fromEntries(
@@ -27,7 +31,7 @@ export const runOnce = async (
   runOptions: RunOptions = {},
 ): Promise<Run> => {
   const log: string[] = [];
-  using machine = new Machine({ files, log: (line) => log.push(line), ...machineOptions });
+  using machine = new Machine({ files, log: (line) => log.push(line), jit: GUEST_JIT, ...machineOptions });
   return { ...(await runOn(machine, argv, runOptions)), log };
 };
 

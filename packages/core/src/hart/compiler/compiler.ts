@@ -35,8 +35,8 @@ const MOST_ENTRIES_OF_REGION = MOST_INSTRUCTIONS;
 const MOST_GROWTH = 4;
 
 /** Instructions that must run for one to be compiled, which takes the host some thousand times as long. */
-const RUN_PER_COMPILED = 5000;
-const FIRST_CREDIT = 2000;
+const RUN_PER_COMPILED = 10_000;
+const FIRST_CREDIT = 1000;
 const MOST_CREDIT = 4000;
 /** Instructions of thrown away code by which the price of compiling goes up as much as it was at first. */
 const WASTE_PER_PRICE = 100;

@@ -14,6 +14,7 @@ export class PageReader implements CodeReader {
   readonly #when: 'hot' | 'eager';
   readonly #fetchFrame: (distance: number) => FrameNumber;
   readonly #frames = new Map<number, FrameNumber>();
+  readonly #taken = new Set<FrameNumber>();
 
   /** @param when 'hot' reads only what has been run. @param fetchFrame the frame that a page of code is now. */
   constructor(
@@ -30,12 +31,18 @@ export class PageReader implements CodeReader {
     this.#fetchFrame = fetchFrame;
   }
 
-  /** The frame of a page; NO_FRAME where there is none, or none that has decoded code. */
+  /**
+   * The frame of a page; NO_FRAME where there is none, or none that has decoded code. A frame that is mapped twice counts for
+   * the page that it was asked for first: its records can lead back to one page only.
+   */
   frameOf(page: number): FrameNumber {
     const known = this.#frames.get(page);
     if (known !== undefined) return known;
     const found = this.#fetchFrame(page);
-    const frame = found !== NO_FRAME && this.#codeCache.slotOf(found) !== undefined ? found : NO_FRAME;
+    const isUsable =
+      found !== NO_FRAME && this.#codeCache.slotOf(found) !== undefined && !this.#taken.has(found);
+    const frame = isUsable ? found : NO_FRAME;
+    if (isUsable) this.#taken.add(found);
     this.#frames.set(page, frame);
     return frame;
   }

@@ -46,6 +46,7 @@ export class RegionCode {
   /** f32: what f registers hold that the block which is being written has written as singles. */
   readonly #singles = new Map<number, Local>();
   readonly #knownSingles = new Set<number>();
+  readonly #proofs: Local[] = [];
   readonly #registers: ReadonlyMap<number, Local>;
   /** Registers that the block has changed, and not yet put into RAM. */
   readonly #changed = new Set<number>();
@@ -75,6 +76,15 @@ export class RegionCode {
     this.singleScratch = [code.local('f32'), code.local('f32')];
     this.#registers = new Map([...used].map((register) => [register, code.local('i64')]));
     this.#floats = new Map([...floats].map((register) => [register, code.local('f64')]));
+  }
+
+  /** The n-th of the locals that say where proven accesses lie. Blocks share them: each local slows V8's first compiler down. */
+  proofLocal(n: number): Local {
+    const known = this.#proofs[n];
+    if (known !== undefined) return known;
+    const local = this.code.local('i32');
+    this.#proofs.push(local);
+    return local;
   }
 
   /** Opens the blocks of the ways out, and fetches the registers. */

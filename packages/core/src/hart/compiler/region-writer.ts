@@ -218,7 +218,9 @@ class RegionWriter {
     const crossing = lastPageOf(instructions[0]!);
     if (crossing !== pageOf(start)) this.#enterPage(crossing, () => this.#state.interpret(start, count));
     const proofs = findProofs(instructions);
-    const proven = new Map([...new Set(proofs.values())].map((proof) => [proof, code.local('i32')]));
+    const proven = new Map(
+      [...new Set(proofs.values())].map((proof, n) => [proof, this.#state.proofLocal(n)]),
+    );
     const ways = this.#waysFrom(block, index);
     for (const [place, placed] of instructions.entries()) {
       const proof = proofs.get(place);

@@ -14,9 +14,9 @@ import { PAGE_SIZE } from '../../frame/index.js';
 import type { Decoded } from '../instructions/index.js';
 
 /** Instructions, pages and pages' distance from the root that a region may have. */
-export const MOST_INSTRUCTIONS = 1000;
+export const MOST_INSTRUCTIONS = 600;
 /** Instructions that a function may have which is taken into the region of who calls it, and may have its own besides. */
-const MOST_CALLED_INSTRUCTIONS = 200;
+const MOST_CALLED_INSTRUCTIONS = 100;
 const MOST_PAGES = 8;
 const MOST_DISTANCE = 100;
 /** Targets that an indirect jump is given at most, of those that it has been seen to lead to. */
