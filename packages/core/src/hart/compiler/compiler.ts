@@ -38,6 +38,8 @@ const MOST_GROWTH = 4;
 const RUN_PER_COMPILED = 10_000;
 const FIRST_CREDIT = 1000;
 const MOST_CREDIT = 4000;
+/** Instructions that may run before they give credit. */
+const SETTLED_EVERY = 100_000;
 /** Instructions of thrown away code by which the price of compiling goes up as much as it was at first. */
 const WASTE_PER_PRICE = 100;
 /** Instructions after which only 1/e of the waste counts. */
@@ -78,6 +80,8 @@ export class Compiler {
   #host!: RegionHost;
   #waiting: Request[] = [];
   #credit = FIRST_CREDIT;
+  /** Instructions that have run and given no credit yet. */
+  #run = 0;
 
   constructor(
     memory: PhysicalMemory,
@@ -110,10 +114,18 @@ export class Compiler {
 
   /** So many instructions have run. Compiles what waits, in the address space that they ran in. */
   afterSlice(instructions: number): void {
+    this.#run += instructions;
+    // A slice may be as short as a system call's stub.
+    if (this.#waiting.length === 0 && this.#run < SETTLED_EVERY) return;
+    this.#settle(this.#run);
+    this.#run = 0;
+    this.compileWaiting();
+  }
+
+  #settle(instructions: number): void {
     this.code.wasted *= Math.exp(-instructions / WASTE_FORGOTTEN_AFTER);
     const price = RUN_PER_COMPILED * (1 + this.code.wasted / WASTE_PER_PRICE);
     this.#credit = Math.min(this.#credit + instructions / price, MOST_CREDIT);
-    this.compileWaiting();
   }
 
   /** Compiles what waits and has been paid for. */
