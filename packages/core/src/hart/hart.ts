@@ -2,8 +2,8 @@
  * The hart: a RISC-V processor in user mode, RV64GC.
  *
  * Its registers, TLB and decoded code lie in RAM's reserved frames (layout.ts), where the generated
- * interpreter and compiled regions of hot code work on them. The hart fills the TLB from the page table that it has been told to `enter`;
- * what it cannot translate is a page fault, and its user's to resolve.
+ * interpreter and compiled regions of hot code work on them. The hart fills the TLB from the page table that
+ * it has been told to `enter`; what it cannot translate is a page fault, and its user's to resolve.
  *
  *      stopped → run → stopped: the budget is spent, or the instruction at pc asks for something
  *

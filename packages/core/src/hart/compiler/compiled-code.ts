@@ -6,7 +6,7 @@
  *
  * A region belongs to frames, whatever spaces map them: processes that run the same program run the same regions. It is good
  * while each of its frames has decoded code, at the same place. What throws it away takes its entries out of the records, so
- * that nobody enters it again; who runs in it leaves it by himself (region-emitter.ts, `written`).
+ * that nobody enters it again. Nobody runs in it then: a region leaves before anything is called that could throw one away.
  */
 import type { FrameNumber, PhysicalMemory } from '../../frame/index.js';
 import { HANDLER_COMPILED } from '../handlers.js';

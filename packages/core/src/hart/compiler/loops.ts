@@ -10,7 +10,7 @@
  *      loops         [───────────────]              the first, made longer to hold the second
  *                        [───────────]              4 is reached by its number, through both heads
  */
-import type { Region } from './region.js';
+import { type Region, targetsOf } from './region.js';
 
 export interface Loop {
   /** Its first and last block. */
@@ -36,14 +36,7 @@ export interface Layout {
 /** Blocks that a block jumps to within its region. */
 export const successorsOf = ({ blocks, blockAt }: Region, index: number): number[] => {
   const { end, returnsTo } = blocks[index]!;
-  const targets =
-    end.kind === 'branch'
-      ? [end.taken, end.next]
-      : end.kind === 'jump'
-        ? [end.taken]
-        : end.kind === 'next'
-          ? [end.next]
-          : returnsTo;
+  const targets = end.kind === 'indirect' ? returnsTo : targetsOf(end);
   return targets.map((target) => blockAt.get(target)).filter((target) => target !== undefined);
 };
 

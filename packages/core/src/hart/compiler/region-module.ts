@@ -6,7 +6,7 @@ import { ModuleBuilder } from '../wasm/index.js';
 import type { CoveredFrame } from './compiled-code.js';
 import { REGION_SIGNATURE, type RegionImports } from './region-border.js';
 import { type EntryWords, writeRegion } from './region-writer.js';
-import { pageOf, type Placed, type Region } from './region.js';
+import { pageOf, type Placed, type Region, targetsOf } from './region.js';
 
 /** A region that is to be compiled, and where its code lies. Pages are distances from the root's. */
 export interface PlacedRegion {
@@ -50,8 +50,9 @@ export const halfwordOf = (relative: number): number => (relative & (PAGE_SIZE -
 /** The records of what a region leads to and might hold, were there more of it, by the distance of their page. */
 export const exitRecords = (placed: PlacedRegion): Map<number, number> => {
   const exits = new Map<number, number>();
-  for (const relative of exitsOf(placed.region)) {
-    if (placed.region.continuations.includes(relative)) continue;
+  const { blocks, blockAt, continuations } = placed.region;
+  for (const relative of blocks.flatMap(({ end }) => targetsOf(end))) {
+    if (blockAt.has(relative) || continuations.includes(relative)) continue;
     const record = recordAt(placed, relative);
     if (record !== undefined) exits.set(record, pageOf(relative));
   }
@@ -66,20 +67,6 @@ const importAll = (builder: ModuleBuilder): RegionImports => {
   });
   return { float: importFloatFunctions(builder), checkHit };
 };
-
-/** Where a region's blocks lead to that is not in it. */
-const exitsOf = ({ blocks, blockAt }: Region): number[] =>
-  blocks
-    .flatMap(({ end }) =>
-      end.kind === 'branch'
-        ? [end.taken, end.next]
-        : end.kind === 'jump'
-          ? [end.taken]
-          : end.kind === 'next'
-            ? [end.next]
-            : [],
-    )
-    .filter((target) => !blockAt.has(target));
 
 /** The halfwords of frames that a region is made of. */
 export const coverage = ({ region, frames }: PlacedRegion): CoveredFrame[] => {

@@ -256,20 +256,26 @@ const endOf = (relative: number, decoded: Decoded): BlockEnd | undefined => {
   return undefined;
 };
 
-/** Addresses within the region, or just outside, where a block leads without a return: a call leads to where it returns. */
-const waysWithin = ({ end, instructions }: Block): readonly number[] => {
-  const { relative, decoded } = instructions.at(-1)!;
-  const after = relative + decoded.sizeBytes;
+/** Where the end of a block leads that is known from its code: all of its targets, but for those of an indirect jump. */
+export const targetsOf = (end: BlockEnd): readonly number[] => {
   switch (end.kind) {
     case 'branch':
       return [end.taken, end.next];
     case 'jump':
-      return [decoded.rd === 0 ? end.taken : after];
-    case 'indirect':
-      return decoded.rd === 0 ? [] : [after];
+      return [end.taken];
     case 'next':
       return [end.next];
+    case 'indirect':
+      return [];
   }
+};
+
+/** Addresses within the region, or just outside, where a block leads without a return: a call leads to where it returns. */
+const waysWithin = ({ end, instructions }: Block): readonly number[] => {
+  const { relative, decoded } = instructions.at(-1)!;
+  const after = relative + decoded.sizeBytes;
+  const isCall = decoded.rd !== 0 && (end.kind === 'jump' || end.kind === 'indirect');
+  return isCall ? [after] : targetsOf(end);
 };
 
 const isReturn = ({ end, instructions }: Block): boolean => {
