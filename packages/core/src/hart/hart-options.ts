@@ -15,13 +15,13 @@ export interface HartOptions {
   readonly checking?: 'on' | 'off';
   /** Default 'auto'. */
   readonly jit?: Jit;
-  /** Jumps to an instruction after which code is compiled there ('auto' only), 1 … 65535. Default 16,000. */
+  /** Jumps to an instruction after which code is compiled there, or about ('auto' only), 1 … 65535. Default 32,000. */
   readonly jitThreshold?: number;
   /** Bytes of compiled WebAssembly to keep, 64 KiB and up; the oldest goes first. Default 32 MiB. */
   readonly jitBytes?: number;
 }
 
-const DEFAULT_THRESHOLD = 16_000;
+const DEFAULT_THRESHOLD = 32_000;
 const MOST_JUMPS = 0xffff;
 const DEFAULT_JIT_BYTES = 32 * 2 ** 20;
 const LEAST_JIT_BYTES = 64 * 2 ** 10;

@@ -55,7 +55,6 @@ import {
   FCSR,
   FLOAT_REGISTERS,
   hartBytes,
-  HOT_THRESHOLD,
   KEY_EXECUTE,
   KEY_READ,
   KEY_WRITE,
@@ -184,13 +183,12 @@ export class Hart {
         this.#codeCache,
         (page) => this.#enteredTable().lookUp(page, 'execute'),
         {
-          when: jit === 'eager' ? 'eager' : 'hot',
+          hotJumps: jit === 'eager' ? 0 : jitThreshold,
           hits,
           mostBytes: jitBytes,
         },
       );
     }
-    memory.words[HOT_THRESHOLD >>> 2] = jit === 'eager' ? 1 : jitThreshold;
     this.registers = memory.doublewords.subarray(REGISTERS >>> 3, (REGISTERS >>> 3) + 32);
     this.floatRegisters = memory.doublewords.subarray(FLOAT_REGISTERS >>> 3, (FLOAT_REGISTERS >>> 3) + 32);
     this.clearReservation();
@@ -201,7 +199,7 @@ export class Hart {
       fetchMiss: (low, high) => this.#fetchMiss(low, high),
       decode: (record) => this.#decode(record),
       decodeCrossing: (low, high) => this.#decodeCrossing(low, high),
-      hot: (record, low, high) => this.#compiler!.request(record, pageOf(low, high)),
+      hot: (record, low, high) => this.#compiler!.jumpedTo(record, pageOf(low, high)),
       checkHit: (access, low, high, host) =>
         this.#checkHit(ACCESSES[access]!, pageOf(low, high), low, host >>> 0),
     };

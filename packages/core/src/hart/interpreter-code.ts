@@ -6,7 +6,7 @@ import { type Access, TLB_ADDEND } from '../paging/index.js';
 import type { Width } from './instructions/index.js';
 import { AGAIN, type Imported, type Stop, stopCode } from './interpreter-border.js';
 import { InterpreterLocals } from './interpreter-locals.js';
-import { BUDGET_LEFT, HOT_THRESHOLD, RECORD_JUMPS, RECORD_SHIFT } from './layout.js';
+import { ASKING_MASK, BUDGET_LEFT, RECORD_JUMPS, RECORD_SHIFT } from './layout.js';
 import { pushCheckHit, pushKeyMatches, pushLine, pushWords } from './tlb-code.js';
 import type { CodeBuilder, FunctionIndex, Label, Local } from './wasm/index.js';
 
@@ -140,14 +140,14 @@ export class InterpreterCode {
     code.get(locals.record);
     code.get(locals.record);
     code.memory('i32.load16_u', RECORD_JUMPS);
+    code.tee(locals.line);
     code.i32(1);
     code.op('i32.add');
-    code.tee(locals.line);
     code.memory('i32.store16', RECORD_JUMPS);
     code.get(locals.line);
     code.i32(0);
-    code.memory('i32.load', HOT_THRESHOLD);
-    code.op('i32.eq');
+    code.memory('i32.load', ASKING_MASK);
+    code.op('i32.and', 'i32.eqz');
     code.if();
     code.get(locals.record);
     pushWords(code, locals.pageAddress);

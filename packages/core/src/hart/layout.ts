@@ -37,7 +37,9 @@ export const RESERVATION = 0x0238;
 export const SCRATCH_DATA = 0x0240;
 export const FLOAT_OPERANDS = 0x0248;
 export const FLOAT_RESULT = 0x0260;
-export const HOT_THRESHOLD = 0x0268;
+/** Jumps by which an instruction is hot, and the bits of a count that are 0 where the compiler is asked about it. */
+export const HOT_JUMPS = 0x0268;
+export const ASKING_MASK = 0x026c;
 
 /**
  * A way into a compiled region, 8 bytes, which the record of its first instruction names:
@@ -120,7 +122,7 @@ export const SLOT_SECOND = SLOT_CROSSING + RECORD_BYTES;
 export const SLOT_CROSSING_END = SLOT_CROSSING + 2 * RECORD_BYTES;
 export const CODE_SLOT_BYTES = SLOT_CROSSING_END + RECORD_BYTES;
 
-if (RECORD_BYTES !== 2 << RECORD_SHIFT || HOT_THRESHOLD + 4 > TLB_START) {
+if (RECORD_BYTES !== 2 << RECORD_SHIFT || ASKING_MASK + 4 > TLB_START) {
   throw new InvalidArgument('the layout of the hart does not hold together');
 }
 

@@ -55,7 +55,7 @@ export interface MachineOptions {
    * runs, which is slow and meant for tests. Runs are the same to the instruction, but for how long they take.
    */
   readonly jit?: Jit;
-  /** Jumps to a place after which the code there is compiled ('auto' only), 1 … 65535. Default 16,000. */
+  /** Jumps to a place after which the code there is compiled ('auto' only), 1 … 65535. Default 32,000. */
   readonly jitThreshold?: number;
   /** Bytes of compiled WebAssembly that the hart keeps, 64 KiB and up; the oldest goes first. Default 32 MiB. */
   readonly jitBytes?: number;

@@ -16,6 +16,7 @@ import {
   ENTRY_FUNCTION,
   ENTRY_HANDLER,
   ENTRY_WORD,
+  HOT_JUMPS,
   MOST_ENTRIES,
   RECORD_ENTRY,
   RECORD_HANDLER,
@@ -24,6 +25,9 @@ import {
 
 /** Functions that the table has room for. */
 export const MOST_REGIONS = 4096;
+
+/** What it takes to compile a region beside its instructions, as so many of them. */
+const WASTED_WITH_REGION = 100;
 
 /** Why regions are thrown away. */
 export const THROWN_AWAY_FOR = ['written', 'freed', 'decoded-code', 'replaced', 'room'] as const;
@@ -65,6 +69,8 @@ export interface CompiledRegion {
   readonly instructions: number;
   /** How often it has been compiled anew with more code. */
   readonly growth: number;
+  /** Regions that were compiled to lead here where they could have held its code too. */
+  patches: number;
   readonly entries: Set<number>;
 }
 
@@ -144,6 +150,11 @@ export class CompiledCode {
     return this.#view.getUint16(entryAddress(this.#entryAt(record)) + ENTRY_HANDLER, true);
   }
 
+  /** The region that is entered at a record; undefined where none is. */
+  enteredAt(record: number): CompiledRegion | undefined {
+    return this.isEntry(record) ? this.#entryRegions[this.#entryAt(record)] : undefined;
+  }
+
   /** The region that leads to a record and may grow to hold it. */
   leadingTo(record: number): CompiledRegion | undefined {
     return this.#byExit.get(record);
@@ -214,8 +225,10 @@ export class CompiledCode {
 
   throwAway(region: CompiledRegion, reason: ThrownAwayFor): void {
     this.thrownAway[reason]++;
-    if (reason !== 'replaced') this.wasted += region.instructions;
-    for (const entry of region.entries) this.#leaveRecord(entry);
+    if (reason !== 'replaced') this.wasted += WASTED_WITH_REGION + region.instructions;
+    // What is replaced was hot, and is to be found as that.
+    const jumps = reason === 'replaced' ? this.#view.getUint32(HOT_JUMPS, true) >>> 1 : 0;
+    for (const entry of region.entries) this.#leaveRecord(entry, jumps);
     region.entries.clear();
     this.table.set(region.functionNumber, null);
     this.#freeFunctions.push(region.functionNumber);
@@ -272,7 +285,7 @@ export class CompiledCode {
     if (this.isEntry(record)) {
       const before = this.#entryAt(record);
       const other = this.#entryRegions[before]!;
-      this.#leaveRecord(before);
+      this.#leaveRecord(before, 0);
       other.entries.delete(before);
       // Nobody can get there any more.
       if (other.entries.size === 0) this.throwAway(other, 'replaced');
@@ -295,12 +308,12 @@ export class CompiledCode {
     return this.#view.getUint16(record + RECORD_ENTRY, true);
   }
 
-  /** Gives a record its instruction back, to be counted from the beginning. */
-  #leaveRecord(entry: number): void {
+  /** Gives a record its instruction back, with so many jumps counted. */
+  #leaveRecord(entry: number, jumps: number): void {
     const record = this.#entryRecords[entry]!;
     const view = this.#view;
     view.setUint16(record + RECORD_HANDLER, view.getUint16(entryAddress(entry) + ENTRY_HANDLER, true), true);
-    view.setUint16(record + RECORD_JUMPS, 0, true);
+    view.setUint16(record + RECORD_JUMPS, jumps, true);
     this.#entryRegions[entry] = undefined;
     this.#freeEntries.push(entry);
   }

@@ -10,7 +10,7 @@
  */
 import { type FrameNumber, PAGE_SIZE, type PhysicalMemory, type Vpn, vpn } from '../../frame/index.js';
 import type { CodeCache } from '../code-cache.js';
-import { RECORD_BYTES, RECORD_JUMPS } from '../layout.js';
+import { ASKING_MASK, HOT_JUMPS, RECORD_BYTES, RECORD_JUMPS } from '../layout.js';
 import type { CompiledCode, CompiledModule, CompiledRegion } from './compiled-code.js';
 import { PageReader } from './page-reader.js';
 import {
@@ -22,7 +22,16 @@ import {
   recordAt,
   writeModule,
 } from './region-module.js';
-import { findRegion, lastPageOf, MOST_INSTRUCTIONS, pageOf } from './region.js';
+import {
+  type Block,
+  endOf,
+  findRegion,
+  lastPageOf,
+  MOST_INSTRUCTIONS,
+  pageOf,
+  type Region,
+  targetsOf,
+} from './region.js';
 
 /** Hot instructions that may wait. What does not fit will be hot again. */
 const MOST_WAITING = 256;
@@ -33,9 +42,24 @@ const MOST_MODULES = 1000;
 /** Entries that a region may take: one for each of its instructions, at the most. */
 const MOST_ENTRIES_OF_REGION = MOST_INSTRUCTIONS;
 const MOST_GROWTH = 4;
+/** Instructions of a region without a loop: fewer are interpreted in less time than it takes to enter and to leave it. */
+const LEAST_INSTRUCTIONS = 8;
+/** A region of which more than this is compiled already leads there instead, */
+const MOSTLY = 0.75;
+/** until so many do. */
+const MOST_PATCHES = 4;
+
+/**
+ * A long block is hot at this share of the jumps: V8 compiles it in less time than branches, and the processor foresees an
+ * interpreter's way through it badly.
+ */
+const LONG_BLOCK = 64;
+const EARLY_SHARE = 1 / 16;
 
 /** Instructions that must run for one to be compiled, which takes the host some thousand times as long. */
 const RUN_PER_COMPILED = 10_000;
+/** What a module costs beside its instructions: as so many of them. */
+const MODULE_COST = 100;
 const FIRST_CREDIT = 1000;
 const MOST_CREDIT = 4000;
 /** Instructions that may run before they give credit. */
@@ -46,8 +70,8 @@ const WASTE_PER_PRICE = 100;
 const WASTE_FORGOTTEN_AFTER = 50_000_000;
 
 export interface CompilerOptions {
-  /** 'eager' compiles all code before it runs for the first time, whether or not it will ever run. */
-  readonly when: 'hot' | 'eager';
+  /** Jumps by which code is hot. 0 compiles all code before it runs for the first time, whether or not it will ever run. */
+  readonly hotJumps: number;
   readonly hits: 'trusted' | 'checked';
   /** Bytes of WebAssembly to keep. */
   readonly mostBytes: number;
@@ -61,6 +85,12 @@ export interface RegionHost {
 
 /** Which frame a page's instructions come from. */
 export type FetchFrame = (page: Vpn) => FrameNumber;
+
+interface Found {
+  readonly region: Region;
+  readonly rootPage: Vpn;
+  readonly reader: PageReader;
+}
 
 interface Request {
   readonly frame: FrameNumber;
@@ -78,6 +108,9 @@ export class Compiler {
   readonly #options: CompilerOptions;
   readonly #fetchFrame: FetchFrame;
   #host!: RegionHost;
+  /** Counts of jumps by which an instruction is compiled, and by which one is that begins a long block. */
+  readonly #hotAt: number;
+  readonly #earlyAt: number;
   #waiting: Request[] = [];
   #credit = FIRST_CREDIT;
   /** Instructions that have run and given no credit yet. */
@@ -94,6 +127,13 @@ export class Compiler {
     this.#codeCache = codeCache;
     this.#fetchFrame = fetchFrame;
     this.#options = options;
+    const { hotJumps } = options;
+    const interval =
+      hotJumps === 0 ? 2 ** 16 : 2 ** Math.floor(Math.log2(Math.max(hotJumps * EARLY_SHARE, 1)));
+    this.#hotAt = 1 + interval * Math.floor((hotJumps - 1) / interval);
+    this.#earlyAt = 1 + interval;
+    memory.words[HOT_JUMPS >>> 2] = hotJumps;
+    memory.words[ASKING_MASK >>> 2] = interval - 1;
   }
 
   /** Tells what compiled code is to call, before any is compiled. */
@@ -101,15 +141,38 @@ export class Compiler {
     this.#host = host;
   }
 
-  /** An instruction is hot. @param page where it is mapped now. */
-  request(record: number, page: Vpn): void {
+  /** The interpreter has jumped to an instruction, and asks whether it is hot. @param page where it is mapped now. */
+  jumpedTo(record: number, page: Vpn): void {
     if (this.code.isEntry(record)) return;
+    if (!this.#isEager) {
+      const jumps = this.#jumps(record);
+      if (jumps !== this.#hotAt && !(jumps === this.#earlyAt && this.#beginsLongBlock(record, page))) return;
+    }
+    this.#request(record, page);
+  }
+
+  #jumps(record: number): number {
+    return this.#memory.bytes[record + RECORD_JUMPS]! | (this.#memory.bytes[record + RECORD_JUMPS + 1]! << 8);
+  }
+
+  #beginsLongBlock(record: number, page: Vpn): boolean {
+    const reader = this.#readerAt(page);
+    let relative = this.#codeCache.placeOf(record).halfword * 2;
+    for (let count = 0; count < LONG_BLOCK; count++) {
+      const decoded = reader.read(relative);
+      if (decoded === undefined || endOf(relative, decoded) !== undefined) return false;
+      relative += decoded.sizeBytes;
+    }
+    return true;
+  }
+
+  #request(record: number, page: Vpn): void {
     if (this.#waiting.length === MOST_WAITING) {
       this.#coolDown(record);
       return;
     }
     this.#waiting.push({ ...this.#codeCache.placeOf(record), page });
-    if (this.#options.when === 'eager') this.compileWaiting();
+    if (this.#isEager) this.compileWaiting();
   }
 
   /** So many instructions have run. Compiles what waits, in the address space that they ran in. */
@@ -139,17 +202,25 @@ export class Compiler {
         if (regions.some((other) => holds(other, request))) continue;
         const found = this.#find(request);
         if (found === undefined) continue;
+        const within = regions.findIndex((other) => isWithin(other, found));
+        if (within >= 0) this.code.giveFunctionBack(regions.splice(within, 1)[0]!.functionNumber);
         regions.push(found);
         this.#requestContinuations(found, regions);
         instructions += found.instructions;
         this.#credit -= found.instructions;
       }
-      if (regions.length > 0) this.#compile(regions);
+      if (regions.length === 0) continue;
+      this.#credit -= MODULE_COST;
+      this.#compile(regions);
     }
   }
 
   get #mayCompile(): boolean {
-    return this.#options.when === 'eager' || this.#credit > 0;
+    return this.#isEager || this.#credit > 0;
+  }
+
+  get #isEager(): boolean {
+    return this.#options.hotJumps === 0;
   }
 
   /** Lets an instruction become hot again. */
@@ -172,16 +243,45 @@ export class Compiler {
       const rootPage = vpn(page - owner.exits.get(record)!);
       const place = this.#codeCache.placeOf(owner.rootRecord);
       if (this.#fetchFrame(rootPage) === place.frame) {
-        const grown = this.#findAt(rootPage, place.halfword, owner.growth + 1);
-        if (grown !== undefined && grown.region.blockAt.has((page - rootPage) * PAGE_SIZE + halfword * 2)) {
+        const grown = this.#search(rootPage, place.halfword);
+        if (grown?.region.blockAt.has((page - rootPage) * PAGE_SIZE + halfword * 2) === true) {
+          const placed = this.#place(grown, owner.growth + 1);
           // Making room may have taken it already.
-          if (this.code.has(owner)) this.code.throwAway(owner, 'replaced');
-          return grown;
+          if (placed !== undefined && this.code.has(owner)) this.code.throwAway(owner, 'replaced');
+          return placed;
         }
-        if (grown !== undefined) this.code.giveFunctionBack(grown.functionNumber);
       }
     }
-    return this.#findAt(page, halfword, 0);
+    const whole = this.#search(page, halfword);
+    if (whole === undefined) return undefined;
+    const found = this.#isMostlyCompiled(whole) ? (this.#patchAt(page, halfword) ?? whole) : whole;
+    return this.#isWorthwhile(found.region) ? this.#place(found, 0) : undefined;
+  }
+
+  #isWorthwhile({ blocks }: Region): boolean {
+    return this.#isEager || hasLoop(blocks) || countInstructions(blocks) >= LEAST_INSTRUCTIONS;
+  }
+
+  #isMostlyCompiled({ region, reader }: Found): boolean {
+    let known = 0;
+    let all = 0;
+    for (const { instructions } of region.blocks) {
+      all += instructions.length;
+      for (const { relative } of instructions) {
+        if (this.code.covers(reader.frameOf(pageOf(relative)), halfwordOf(relative))) known++;
+      }
+    }
+    return known > all * MOSTLY;
+  }
+
+  /** The region without what can be entered elsewhere; undefined where that has been done too often already. */
+  #patchAt(page: Vpn, halfword: number): Found | undefined {
+    const patch = this.#search(page, halfword, 'stops at entries');
+    if (patch === undefined) return undefined;
+    const { leadsTo } = patch.reader;
+    for (const region of leadsTo) if (region.patches === MOST_PATCHES) return undefined;
+    for (const region of leadsTo) region.patches++;
+    return patch;
   }
 
   /** What a full region leads to is as hot as the region. */
@@ -198,12 +298,24 @@ export class Compiler {
     }
   }
 
-  #findAt(rootPage: Vpn, halfword: number, growth: number): PlacedRegion | undefined {
-    const reader = new PageReader(this.#codeCache, this.code, this.#memory, this.#options.when, (distance) =>
-      this.#fetchFrame(vpn(rootPage + distance)),
+  #readerAt(rootPage: Vpn, within?: 'stops at entries'): PageReader {
+    return new PageReader(
+      this.#codeCache,
+      this.code,
+      this.#memory,
+      this.#options.hotJumps,
+      (distance) => this.#fetchFrame(vpn(rootPage + distance)),
+      within === 'stops at entries',
     );
+  }
+
+  #search(rootPage: Vpn, halfword: number, within?: 'stops at entries'): Found | undefined {
+    const reader = this.#readerAt(rootPage, within);
     const region = findRegion(halfword * 2, reader);
-    if (region === undefined) return undefined;
+    return region === undefined ? undefined : { region, rootPage, reader };
+  }
+
+  #place({ region, rootPage, reader }: Found, growth: number): PlacedRegion | undefined {
     this.#makeRoom();
     const functionNumber = this.code.takeFunction();
     if (functionNumber === undefined) return undefined;
@@ -215,7 +327,7 @@ export class Compiler {
       }
     }
     const recordsOf = new Map([...frames].map(([page, frame]) => [page, this.#codeCache.slotOf(frame)!]));
-    const instructions = region.blocks.reduce((sum, block) => sum + block.instructions.length, 0);
+    const instructions = countInstructions(region.blocks);
     return { region, rootPage, functionNumber, frames, recordsOf, instructions, growth };
   }
 
@@ -250,6 +362,7 @@ export class Compiler {
         exits: exitRecords(placed),
         instructions: placed.instructions,
         growth: placed.growth,
+        patches: 0,
         entries: new Set(),
       };
       const words = new Map<number, number>();
@@ -267,6 +380,25 @@ export class Compiler {
 /** Whether a request asks for an instruction at which a block of the region begins. */
 const holds = ({ region, rootPage, frames }: PlacedRegion, { frame, halfword, page }: Request): boolean =>
   frames.get(page - rootPage) === frame && region.blockAt.has((page - rootPage) * PAGE_SIZE + halfword * 2);
+
+const countInstructions = (blocks: readonly Block[]): number =>
+  blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
+
+const hasLoop = (blocks: readonly Block[]): boolean =>
+  blocks.some(({ start, end }) =>
+    targetsOf(end).some((target) => target <= start && target >= blocks[0]!.start),
+  );
+
+/** Whether all blocks of a region are blocks of another. */
+const isWithin = ({ region, rootPage, frames }: PlacedRegion, other: PlacedRegion): boolean =>
+  region.blocks.every(({ start }) => {
+    const page = pageOf(start);
+    return holds(other, {
+      frame: frames.get(page)!,
+      halfword: halfwordOf(start),
+      page: vpn(rootPage + page),
+    });
+  });
 
 /** Whether a halfword of a frame is part of a region's code. */
 const isPartOf = ({ region, frames }: PlacedRegion, frame: FrameNumber, halfword: number): boolean =>

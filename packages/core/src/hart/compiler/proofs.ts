@@ -2,9 +2,9 @@
  * Accesses of one block that one look at the TLB can prove: they have the same base register, unchanged between them, and lie
  * so near that they are often on one page, as a function's accesses to its stack and a loop's to a structure are.
  */
-import type { Placed } from './region.js';
-import { operandKinds } from '../instructions/index.js';
+import { type Format, operandKinds } from '../instructions/index.js';
 import { accessOf } from './access.js';
+import type { Placed } from './region.js';
 
 /** Bytes that the accesses of a proof may lie apart. The nearer, the more often they are on one page. */
 const MOST_SPAN = 512;
@@ -19,38 +19,42 @@ export interface Proof {
   /** 'write' where one of them writes: a page that may be written may be read. */
   kind: 'read' | 'write';
   accesses: number;
+  /** Its number among the proofs of the block, from 0. */
+  number: number;
 }
 
-/** The proof that each instruction of a block is part of, by its place; those of a single access are left out. */
-export const findProofs = (instructions: readonly Placed[]): ReadonlyMap<number, Proof> => {
-  const open = new Map<number, Proof>();
-  const proofs = new Map<number, Proof>();
-  for (const [index, { decoded }] of instructions.entries()) {
-    const { format } = decoded.instruction;
-    const access = accessOf(decoded.instruction);
-    if (access !== undefined && (format === 'load' || format === 'store')) {
-      const low = decoded.imm;
+const NONE: readonly undefined[] = [];
+
+/**
+ * The proof that each instruction of a block is part of, by its place; undefined where it is part of none, or the only one.
+ * An empty list where the block has no proof at all.
+ */
+export const findProofs = (instructions: readonly Placed[]): readonly (Proof | undefined)[] => {
+  const proofs: (Proof | undefined)[] = [];
+  const open: (Proof | undefined)[] = [];
+  let count = 0;
+  for (let index = 0; index < instructions.length; index++) {
+    const { instruction, rs1, rd, imm } = instructions[index]!.decoded;
+    let proof: Proof | undefined;
+    const access = PLAIN.has(instruction.format) ? accessOf(instruction) : undefined;
+    if (access !== undefined) {
+      const low = imm;
       const high = low + access.width;
-      let proof = open.get(decoded.rs1);
+      proof = open[rs1];
       if (proof === undefined || Math.max(proof.high, high) - Math.min(proof.low, low) > MOST_SPAN) {
-        proof = {
-          base: decoded.rs1,
-          first: index,
-          low,
-          high,
-          kind: access.kind,
-          accesses: 0,
-        };
-        open.set(decoded.rs1, proof);
+        proof = { base: rs1, first: index, low, high, kind: access.kind, accesses: 0, number: 0 };
+        open[rs1] = proof;
       }
       proof.low = Math.min(proof.low, low);
       proof.high = Math.max(proof.high, high);
       if (access.kind === 'write') proof.kind = 'write';
-      proof.accesses++;
-      proofs.set(index, proof);
+      if (++proof.accesses === 2) proof.number = count++;
     }
-    if (operandKinds(decoded.instruction).rd === 'x') open.delete(decoded.rd);
+    proofs.push(proof);
+    if (operandKinds(instruction).rd === 'x') open[rd] = undefined;
   }
-  for (const [index, proof] of proofs) if (proof.accesses === 1) proofs.delete(index);
-  return proofs;
+  return count > 0 ? proofs.map((proof) => (proof?.accesses === 1 ? undefined : proof)) : NONE;
 };
+
+/** What an access with an immediate is: atomic ones have none, and must be aligned. */
+const PLAIN: ReadonlySet<Format> = new Set<Format>(['load', 'store', 'float-load', 'float-store']);

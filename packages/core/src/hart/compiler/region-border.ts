@@ -12,7 +12,8 @@ export const INTERPRET = 1;
 
 /** The functions that compiled modules import. */
 export interface RegionImports {
-  readonly float: FloatImports;
+  /** Undefined where no instruction has a floating-point register. */
+  readonly float: FloatImports | undefined;
   /** As the interpreter's: only called where hits are checked. */
   readonly checkHit: FunctionIndex;
 }

@@ -46,7 +46,7 @@ export class RegionCode {
   /** f32: what f registers hold that the block which is being written has written as singles. */
   readonly #singles = new Map<number, Local>();
   readonly #knownSingles = new Set<number>();
-  readonly #proofs: Local[] = [];
+  readonly #proofs: (Local | undefined)[] = [];
   readonly #registers: ReadonlyMap<number, Local>;
   /** Registers that the block has changed, and not yet put into RAM. */
   readonly #changed = new Set<number>();
@@ -83,7 +83,7 @@ export class RegionCode {
     const known = this.#proofs[n];
     if (known !== undefined) return known;
     const local = this.code.local('i32');
-    this.#proofs.push(local);
+    this.#proofs[n] = local;
     return local;
   }
 

@@ -17,15 +17,13 @@ import type { RegionImports } from './region-border.js';
 import type { RegionCode } from './region-code.js';
 import type { Placed } from './region.js';
 
-/** An instruction of the block that is being written, and what surrounds it. */
-export interface Place extends Placed {
-  /** Instructions of its block from this one on. */
-  readonly left: number;
-  readonly proof: Proof | undefined;
+/** How an access is proved together with others. */
+export interface Proven {
+  readonly proof: Proof;
   /** Whether it is the first of its proof. */
   readonly proves: boolean;
   /** Where the lowest byte of the proof's accesses lies in RAM. */
-  readonly proven: Local | undefined;
+  readonly lowest: Local;
 }
 
 /** The ways on from an instruction that are the region's matter. All that was changed has been put back into RAM. */
@@ -38,7 +36,8 @@ export interface Ways {
 
 /** Writes the semantics of instructions, one after the other. One for a region: making it costs more than an instruction. */
 export interface PlacedWriter {
-  write(place: Place, ways: Ways): void;
+  /** @param left instructions of the block from this one on. @param proven undefined where its access is proved alone. */
+  write(placed: Placed, left: number, proven: Proven | undefined, ways: Ways): void;
 }
 
 export const placedWriter = (
@@ -47,7 +46,9 @@ export const placedWriter = (
   checksHits: boolean,
 ): PlacedWriter => {
   const { code } = state;
-  let place!: Place;
+  let relative!: number;
+  let left!: number;
+  let proven: Proven | undefined;
   let ways!: Ways;
   let decoded!: Decoded;
   const roundingMode = (): number => decoded.rm ?? DYNAMIC;
@@ -71,7 +72,7 @@ export const placedWriter = (
     code.memory('i64.load', KEYS[access]);
     code.op('i64.or', 'i64.ne');
     code.if();
-    state.interpret(place.relative, place.left);
+    state.interpret(relative, left);
     code.end();
     code.get(state.address);
     code.op('i32.wrap_i64');
@@ -87,20 +88,20 @@ export const placedWriter = (
     code.set(state.host);
   };
 
-  const translateProven = (address: () => void, proof: Proof, proven: Local): void => {
-    if (place.proves) {
+  const translateProven = (address: () => void, { proof, proves, lowest }: Proven): void => {
+    if (proves) {
       state.pushRegister(proof.base);
       code.i64(proof.low);
       code.op('i64.add');
       code.set(state.address);
       lookUp(proof.kind, proof.high - proof.low);
-      code.set(proven);
+      code.set(lowest);
     }
     if (checksHits) {
       address();
       code.set(state.address);
     }
-    code.get(proven);
+    code.get(lowest);
     code.i32(decoded.imm - proof.low);
     code.op('i32.add');
     code.set(state.host);
@@ -111,8 +112,8 @@ export const placedWriter = (
     rs1: () => state.pushRegister(decoded.rs1),
     rs2: () => state.pushRegister(decoded.rs2),
     imm: () => code.i64(decoded.imm),
-    pc: () => state.pushAddress(place.relative),
-    nextPc: () => state.pushAddress(place.relative + decoded.sizeBytes),
+    pc: () => state.pushAddress(relative),
+    nextPc: () => state.pushAddress(relative + decoded.sizeBytes),
     writeRd: (value) => state.setRegister(decoded.rd, value),
     scratch: (n) => state.scratch[n]!,
     fs1: () => state.pushFloat(decoded.rs1),
@@ -137,11 +138,10 @@ export const placedWriter = (
       return roundingMode();
     },
     standingBits: () => code.i32(standingBits(roundingMode())),
-    callFloat: (name) => code.call(imports.float[name]),
+    callFloat: (name) => code.call(imports.float![name]),
     translate: (access, width, address) => {
-      const { proof, proven } = place;
-      if (proof === undefined) translateAlone(access, width, address);
-      else translateProven(address, proof, proven!);
+      if (proven === undefined) translateAlone(access, width, address);
+      else translateProven(address, proven);
       if (checksHits) pushCheckHit(code, imports.checkHit, access, state.address, state.host);
       return state.host;
     },
@@ -169,12 +169,12 @@ export const placedWriter = (
       state.putBack();
       condition();
       code.if();
-      ways.goTo(place.relative + decoded.imm);
+      ways.goTo(relative + decoded.imm);
       code.end();
     },
     jump: () => {
       state.putBack();
-      ways.goTo(place.relative + decoded.imm);
+      ways.goTo(relative + decoded.imm);
     },
     jumpTo: (target) => {
       target();
@@ -183,13 +183,14 @@ export const placedWriter = (
       ways.goToTarget();
     },
     // Rare: the interpreter does the same once more, and stops.
-    trap: () => state.interpret(place.relative, place.left),
+    trap: () => state.interpret(relative, left),
   };
   return {
-    write: (nextPlace, nextWays) => {
-      place = nextPlace;
-      ways = nextWays;
-      ({ decoded } = nextPlace);
+    write: (placed, leftOfBlock, provenTogether, waysOn) => {
+      ({ relative, decoded } = placed);
+      left = leftOfBlock;
+      proven = provenTogether;
+      ways = waysOn;
       decoded.instruction.emit(emitter);
     },
   };

@@ -1,6 +1,7 @@
 /** Makes a WebAssembly module of regions, and what has to be known of each to install it. */
 import { type FrameNumber, PAGE_SIZE, type Vpn } from '../../frame/index.js';
 import { importFloatFunctions } from '../float/index.js';
+import { operandKinds } from '../instructions/index.js';
 import { RECORD_BYTES, RECORDS_IN_PAGE } from '../layout.js';
 import { ModuleBuilder } from '../wasm/index.js';
 import type { CoveredFrame } from './compiled-code.js';
@@ -31,7 +32,7 @@ export const nameOf = (index: number): string => `region${index}`;
 
 export const writeModule = (regions: readonly PlacedRegion[], hits: 'trusted' | 'checked'): RegionModule => {
   const builder = new ModuleBuilder();
-  const imports = importAll(builder);
+  const imports = importAll(builder, regions.some(hasFloats));
   const entryWords = regions.map(({ region, ...place }, index) => {
     const code = builder.function(nameOf(index), REGION_SIGNATURE);
     return writeRegion(code, imports, region, place, hits === 'checked');
@@ -59,13 +60,18 @@ export const exitRecords = (placed: PlacedRegion): Map<number, number> => {
   return exits;
 };
 
-const importAll = (builder: ModuleBuilder): RegionImports => {
+const hasFloats = ({ region }: PlacedRegion): boolean =>
+  region.blocks.some(({ instructions }) =>
+    instructions.some(({ decoded }) => Object.values(operandKinds(decoded.instruction)).includes('f')),
+  );
+
+const importAll = (builder: ModuleBuilder, floats: boolean): RegionImports => {
   builder.importMemory('ram', 'memory');
   const checkHit = builder.importFunction('hart', 'checkHit', {
     parameters: ['i32', 'i32', 'i32', 'i32'],
     results: [],
   });
-  return { float: importFloatFunctions(builder), checkHit };
+  return { float: floats ? importFloatFunctions(builder) : undefined, checkHit };
 };
 
 /** The halfwords of frames that a region is made of. */

@@ -32,10 +32,10 @@ import {
 import { pushKeyMatches, pushLine } from '../tlb-code.js';
 import type { CodeBuilder, Label } from '../wasm/index.js';
 import { type Layout, layOut, type Loop } from './loops.js';
-import { findProofs } from './proofs.js';
+import { findProofs, type Proof } from './proofs.js';
 import type { RegionImports } from './region-border.js';
 import { RegionCode } from './region-code.js';
-import { placedWriter, type PlacedWriter, type Ways } from './region-emitter.js';
+import { placedWriter, type PlacedWriter, type Proven, type Ways } from './region-emitter.js';
 import { type Block, lastPageOf, pageOf, type Region } from './region.js';
 
 export interface RegionPlace {
@@ -159,7 +159,7 @@ class RegionWriter {
       items.unshift(item);
       this.#ahead.push(item);
     }
-    if (passesOn) this.#passOn(first, last, items);
+    if (passesOn) this.#passOn(items);
     for (const item of items) {
       this.#ahead.pop();
       code.end();
@@ -189,15 +189,17 @@ class RegionWriter {
   }
 
   /** Goes to the item that holds the block whose number is asked for; to the first where none is. */
-  #passOn(first: number, last: number, items: readonly Item[]): void {
+  #passOn(items: readonly Item[]): void {
     const code = this.#code;
     const labels: Label[] = [];
     let lowest = 0;
-    for (let index = first; index <= last; index++) {
-      const number = this.#layout.numbers[index]!;
-      if (number === 0) continue;
-      if (lowest === 0) lowest = number;
-      labels.push(items.find((item) => index <= item.last)!.label);
+    for (const item of items) {
+      for (let index = item.first; index <= item.last; index++) {
+        const number = this.#layout.numbers[index]!;
+        if (number === 0) continue;
+        if (lowest === 0) lowest = number;
+        labels.push(item.label);
+      }
     }
     code.get(this.#state.number);
     code.i32(lowest);
@@ -218,25 +220,18 @@ class RegionWriter {
     const crossing = lastPageOf(instructions[0]!);
     if (crossing !== pageOf(start)) this.#enterPage(crossing, () => this.#state.interpret(start, count));
     const proofs = findProofs(instructions);
-    const proven = new Map(
-      [...new Set(proofs.values())].map((proof, n) => [proof, this.#state.proofLocal(n)]),
-    );
     const ways = this.#waysFrom(block, index);
-    for (const [place, placed] of instructions.entries()) {
-      const proof = proofs.get(place);
-      this.#writer.write(
-        {
-          ...placed,
-          left: count - place,
-          proof,
-          proves: proof?.first === place,
-          proven: proof === undefined ? undefined : proven.get(proof),
-        },
-        ways,
-      );
+    for (let place = 0; place < count; place++) {
+      this.#writer.write(instructions[place]!, count - place, this.#provenAt(place, proofs), ways);
     }
     this.#state.putBack();
     if (end.kind === 'branch' || end.kind === 'next') ways.goTo(end.next);
+  }
+
+  #provenAt(place: number, proofs: readonly (Proof | undefined)[]): Proven | undefined {
+    const proof = proofs[place];
+    if (proof === undefined) return undefined;
+    return { proof, proves: proof.first === place, lowest: this.#state.proofLocal(proof.number) };
   }
 
   #spend(start: number, count: number): void {

@@ -21,6 +21,10 @@ const MOST_PAGES = 8;
 const MOST_DISTANCE = 100;
 /** Targets that an indirect jump is given at most, of those that it has been seen to lead to. */
 const MOST_TARGETS = 128;
+/** Code that is jumped to this much less often than hot code is left out of regions. */
+const COLD_SHARE = 64;
+/** The share of a block that its branch is thought not to take at the least, since others may jump where it leads. */
+const NOT_TAKEN_SHARE = 8;
 /** Places that a return is compared with before it is looked up. */
 const MOST_RETURNS = 8;
 
@@ -52,8 +56,12 @@ export interface Block {
 export interface CodeReader {
   /** The instruction at a relative address; undefined where there is none that may be compiled. */
   read(relative: number): Decoded | undefined;
-  /** Relative addresses near by that indirect jumps have been seen to lead to. */
+  /** Relative addresses near by that jumps have been seen to lead to. */
   targetsNear(relative: number): readonly number[];
+  /** Jumps to an instruction that were counted: some of them, where it was compiled at times. */
+  jumpsTo(relative: number): number;
+  /** Jumps by which code is hot; 0 where all code is to be compiled. */
+  readonly hotJumps: number;
 }
 
 export interface Region {
@@ -86,25 +94,36 @@ class Flow {
   readonly leaders = new Set<number>();
   /** Where it is come back to from calls, and where indirect jumps lead. */
   readonly entries = new Set<number>();
-  readonly calls: number[] = [];
+  /** What is called, and how often it is thought to be. */
+  readonly calls = new Map<number, number>();
   /** Where blocks end only because it has as many instructions as it may. */
   readonly cuts: number[] = [];
   readonly pages: Set<number>;
   readonly #reader: CodeReader;
   readonly #most: number;
+  /** The leaders that are taken in, and how often each is thought to have run. */
+  readonly #runs = new Map<number, number>();
 
-  /** @param pages that the region has already. @param most instructions. */
-  constructor(root: number, reader: CodeReader, pages: ReadonlySet<number>, most: number) {
+  /** @param runs how often the root is thought to have run. @param pages that the region has already. @param most instructions. */
+  constructor(root: number, runs: number, reader: CodeReader, pages: ReadonlySet<number>, most: number) {
     this.#reader = reader;
     this.#most = most;
     this.pages = new Set(pages);
-    // A set is gone through with what is added on the way: in the order of discovery, the nearest first.
-    this.leaders.add(root);
-    for (const leader of this.leaders) this.#follow(leader);
+    this.#lead(root, runs);
+    // A map is gone through with what is added on the way: in the order of discovery, the nearest first.
+    for (const [leader, leaderRuns] of this.#runs) this.#follow(leader, leaderRuns);
+  }
+
+  /** A block begins here, which is taken in unless it runs seldom: `runs` times by what is known of who leads to it. */
+  #lead(relative: number, runs: number): void {
+    this.leaders.add(relative);
+    if (this.#runs.has(relative)) return;
+    const most = Math.max(runs, this.#reader.jumpsTo(relative));
+    if (most * COLD_SHARE >= this.#reader.hotJumps) this.#runs.set(relative, most);
   }
 
   /** Takes in the instructions from a leader on, to the end of its block or to known ones. */
-  #follow(leader: number): void {
+  #follow(leader: number, runs: number): void {
     let relative = leader;
     while (!this.instructions.has(relative)) {
       const decoded = this.#admit(relative);
@@ -115,26 +134,28 @@ class Flow {
       const next = relative + decoded.sizeBytes;
       const { format } = decoded.instruction;
       if (format === 'branch') {
-        this.leaders.add(next).add(relative + decoded.imm);
+        const taken = relative + decoded.imm;
+        this.#lead(taken, 0);
+        this.#lead(next, Math.max(runs - this.#reader.jumpsTo(taken), runs / NOT_TAKEN_SHARE));
         return;
       }
       if (format === 'jump') {
         if (decoded.rd === 0) {
-          this.leaders.add(relative + decoded.imm);
+          this.#lead(relative + decoded.imm, runs);
         } else {
-          this.calls.push(relative + decoded.imm);
-          this.#enterAt(next);
+          this.calls.set(relative + decoded.imm, runs);
+          this.#enterAt(next, runs);
         }
         return;
       }
       if (isIndirect(decoded)) {
-        if (decoded.rd !== 0) this.#enterAt(next);
+        if (decoded.rd !== 0) this.#enterAt(next, runs);
         else if (decoded.rs1 !== RA) this.#enterAtTargets(relative);
         return;
       }
       // A page's end ends a block: what follows is only as sure as the next page.
       if (pageOf(next) !== pageOf(relative)) {
-        this.leaders.add(next);
+        this.#lead(next, runs);
         return;
       }
       relative = next;
@@ -142,13 +163,13 @@ class Flow {
     this.leaders.add(relative);
   }
 
-  #enterAt(relative: number): void {
+  #enterAt(relative: number, runs: number): void {
     this.entries.add(relative);
-    this.leaders.add(relative);
+    this.#lead(relative, runs);
   }
 
   #enterAtTargets(relative: number): void {
-    for (const target of this.#reader.targetsNear(relative).slice(0, MOST_TARGETS)) this.#enterAt(target);
+    for (const target of this.#reader.targetsNear(relative).slice(0, MOST_TARGETS)) this.#enterAt(target, 0);
   }
 
   #admit(relative: number): Decoded | undefined {
@@ -182,23 +203,24 @@ class RegionSearch {
 
   constructor(root: number, reader: CodeReader) {
     this.#root = root;
-    const flow = new Flow(root, reader, new Set(), MOST_INSTRUCTIONS);
+    const flow = new Flow(root, reader.hotJumps, reader, new Set(), MOST_INSTRUCTIONS);
     this.#pages = flow.pages;
     this.#cuts = flow.cuts;
     this.#entries.add(root);
     this.#take(flow);
-    const calls = new Set(flow.calls);
-    for (const call of calls) {
+    const calls = new Map(flow.calls);
+    for (const [call, runs] of calls) {
       if (this.#instructions.has(call)) {
         this.#enterAt(call);
         continue;
       }
-      const called = new Flow(call, reader, this.#pages, MOST_CALLED_INSTRUCTIONS);
+      const called = new Flow(call, runs, reader, this.#pages, MOST_CALLED_INSTRUCTIONS);
       const isSmall = called.cuts.length === 0 && called.instructions.has(call);
       if (!isSmall || this.#instructions.size + called.instructions.size > MOST_INSTRUCTIONS) continue;
       this.#take(called);
       this.#enterAt(call);
-      for (const further of called.calls) calls.add(further);
+      for (const [further, furtherRuns] of called.calls)
+        if (!calls.has(further)) calls.set(further, furtherRuns);
     }
   }
 
@@ -247,7 +269,8 @@ class RegionSearch {
   }
 }
 
-const endOf = (relative: number, decoded: Decoded): BlockEnd | undefined => {
+/** How an instruction ends its block; undefined where it does not. */
+export const endOf = (relative: number, decoded: Decoded): BlockEnd | undefined => {
   const { format } = decoded.instruction;
   if (format === 'branch')
     return { kind: 'branch', taken: relative + decoded.imm, next: relative + decoded.sizeBytes };

@@ -20,6 +20,7 @@ const LIMITS_WITHOUT_MAXIMUM = 0x00;
 
 export class ModuleBuilder {
   readonly #signatures: Signature[] = [];
+  readonly #types = new Map<string, TypeIndex>();
   readonly #imports: ((sink: ByteSink) => void)[] = [];
   readonly #functions: { readonly type: number; readonly code: CodeBuilder }[] = [];
   readonly #exports: { readonly name: string; readonly index: number }[] = [];
@@ -95,9 +96,13 @@ export class ModuleBuilder {
   }
 
   type(signature: Signature): TypeIndex {
-    const wanted = JSON.stringify(signature);
-    const known = this.#signatures.findIndex((other) => JSON.stringify(other) === wanted);
-    return (known === -1 ? this.#signatures.push(signature) - 1 : known) as TypeIndex;
+    const key = `${signature.parameters.join()}:${signature.results.join()}`;
+    let index = this.#types.get(key);
+    if (index === undefined) {
+      index = (this.#signatures.push(signature) - 1) as TypeIndex;
+      this.#types.set(key, index);
+    }
+    return index;
   }
 }
 
