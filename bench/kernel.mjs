@@ -9,10 +9,11 @@
  * machine that they are of.
  */
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Machine } from '@holstein/core';
+import { checkOutput, guestPrograms } from './guest/programs.mjs';
 
 const MIB = 2 ** 20;
 const ROUNDS = 3;
@@ -27,23 +28,9 @@ const OPERATIONS = [
   { name: 'write fault of a page', argument: 'cow', count: 5_000 },
 ];
 
-const programs = () => {
-  const bin = new URL('../guest/bin/', import.meta.url);
-  return Object.fromEntries(readdirSync(bin).map((name) => [`/${name}`, readFileSync(new URL(name, bin))]));
-};
-
-/**
- * @param {string} command
- * @param {string} output
- */
-const checkOutput = (command, output) => {
-  if (!/ ok$|^ALL SELF TESTS PASSED$|^SELF TESTS PASSED: /m.test(output))
-    throw new Error(`${command} has failed: ${output}`);
-};
-
 /** Runs a command on a machine of its own. @param {string} command @returns {Promise<number>} milliseconds */
 const onHolstein = async (command) => {
-  const machine = new Machine({ memoryBytes: 128 * MIB, files: programs() });
+  const machine = new Machine({ memoryBytes: 128 * MIB, files: guestPrograms() });
   let output = '';
   const [name, ...args] = command.split(' ');
   const start = performance.now();

@@ -7,6 +7,7 @@
 import { measureFork } from './fork.mjs';
 import { measureEndless } from './hart-endless.mjs';
 import { measureHart } from './hart.mjs';
+import { measureJit } from './jit.mjs';
 import { measureKernel } from './kernel.mjs';
 import { measurePaging } from './paging.mjs';
 import { measureVmo } from './vmo.mjs';
@@ -24,6 +25,7 @@ const BENCHMARKS = {
   fork: measureFork,
   hart: measureHart,
   'hart-endless': measureEndless,
+  jit: measureJit,
   kernel: measureKernel,
   paging: measurePaging,
   vmo: measureVmo,

@@ -77,7 +77,7 @@ export const addMachineOptions = (command: Command): Command =>
     .addOption(
       new Option(
         '--jit-threshold <count>',
-        'jumps to a place after which the code there is compiled, up to 65535',
+        'jumps to a place after which (about) the code there is compiled, up to 65535',
       ).argParser(wholeNumber),
     )
     .addOption(

@@ -64,9 +64,19 @@ describe('regions', () => {
   test('a function that is called twice comes in once, and returns to both', () => {
     expect(textOf(regionOf([call(16), call(12), NOP, encode('ecall', {}), NOP, RET]))).toEqual([
       '0: 0…0 jump 16 | in , number 1',
-      '1: 4…4 jump 16 | heads 1…3, passes on, number 2',
-      '2: 8…8 next out 12 | heads 2…3, passes on, number 3',
-      '3: 16…20 indirect return 4 return 8 | in 2…3, number 4',
+      '1: 16…20 indirect return 4 return 8 | heads 1…2, passes on, number 2',
+      '2: 4…4 jump 16 | in 1…2, number 3',
+      '3: 8…8 next out 12 | in , number 4',
+    ]);
+  });
+
+  test('a function that is called once stands where it is called, and makes no loop wherever its code lies', () => {
+    expect(textOf(regionOf([jump(12), NOP, RET, call(-8), NOP, branch(-8), RET]))).toEqual([
+      '0: 0…0 jump 12 | in , number 1',
+      '1: 12…12 jump 4 | heads 1…3, passes on, number 2',
+      '2: 4…8 indirect return 16 | in 1…3, number 3',
+      '3: 16…20 branch 12 24 | in 1…3, number 4',
+      '4: 24…24 indirect | in ',
     ]);
   });
 
@@ -74,8 +84,8 @@ describe('regions', () => {
     expect(textOf(regionOf([branch(12), NOP, NOP, NOP, branch(-8), RET]))).toEqual([
       '0: 0…0 branch 12 4 | in , number 1',
       '1: 4…4 next 8 | in ',
-      '2: 8…8 next 12 | heads 2…3, passes on, number 2',
-      '3: 12…16 branch 8 20 | in 2…3, number 3',
+      '2: 12…16 branch 8 20 | heads 2…3, passes on, number 2',
+      '3: 8…8 next 12 | in 2…3, number 3',
       '4: 20…20 indirect | in ',
     ]);
   });

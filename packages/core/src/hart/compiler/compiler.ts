@@ -12,6 +12,7 @@ import { type FrameNumber, PAGE_SIZE, type PhysicalMemory, type Vpn, vpn } from 
 import type { CodeCache } from '../code-cache.js';
 import { ASKING_MASK, HOT_JUMPS, RECORD_BYTES, RECORD_JUMPS } from '../layout.js';
 import type { CompiledCode, CompiledModule, CompiledRegion } from './compiled-code.js';
+import { successorsOf } from './loops.js';
 import { PageReader } from './page-reader.js';
 import {
   coverage,
@@ -30,7 +31,6 @@ import {
   MOST_INSTRUCTIONS,
   pageOf,
   type Region,
-  targetsOf,
 } from './region.js';
 
 /** Hot instructions that may wait. What does not fit will be hot again. */
@@ -258,8 +258,8 @@ export class Compiler {
     return this.#isWorthwhile(found.region) ? this.#place(found, 0) : undefined;
   }
 
-  #isWorthwhile({ blocks }: Region): boolean {
-    return this.#isEager || hasLoop(blocks) || countInstructions(blocks) >= LEAST_INSTRUCTIONS;
+  #isWorthwhile(region: Region): boolean {
+    return this.#isEager || hasLoop(region) || countInstructions(region.blocks) >= LEAST_INSTRUCTIONS;
   }
 
   #isMostlyCompiled({ region, reader }: Found): boolean {
@@ -384,10 +384,8 @@ const holds = ({ region, rootPage, frames }: PlacedRegion, { frame, halfword, pa
 const countInstructions = (blocks: readonly Block[]): number =>
   blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
 
-const hasLoop = (blocks: readonly Block[]): boolean =>
-  blocks.some(({ start, end }) =>
-    targetsOf(end).some((target) => target <= start && target >= blocks[0]!.start),
-  );
+const hasLoop = (region: Region): boolean =>
+  region.blocks.some((_, index) => successorsOf(region, index).some((target) => target <= index));
 
 /** Whether all blocks of a region are blocks of another. */
 const isWithin = ({ region, rootPage, frames }: PlacedRegion, other: PlacedRegion): boolean =>

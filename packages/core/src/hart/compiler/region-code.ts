@@ -17,10 +17,22 @@
 import { BUDGET_LEFT, FLOAT_REGISTERS, PC, REGISTER_BYTES, REGISTERS } from '../layout.js';
 import type { CodeBuilder, Label, Local } from '../wasm/index.js';
 import { GO_ON, INTERPRET } from './region-border.js';
+import { pageKey, type SmallLoop } from './small-loops.js';
 
 /** The ones above a single in an f register, and what stands for a single where they are not all there. */
 const SINGLE_BOX = 0xffff_ffff_0000_0000n;
 const SINGLE_NAN = 0x7fc0_0000;
+
+/** What never equals a page's address, whatever low bits it is compared with beside. */
+const NO_PAGE = 0x800;
+
+/** A page that the TLB has granted to the region (small-loops.ts). */
+export interface RememberedPage {
+  /** i64: its address, or NO_PAGE. */
+  readonly page: Local;
+  /** i32: what the TLB has as the addend. */
+  readonly addend: Local;
+}
 
 export class RegionCode {
   readonly code: CodeBuilder;
@@ -46,11 +58,14 @@ export class RegionCode {
   /** f32: what f registers hold that the block which is being written has written as singles. */
   readonly #singles = new Map<number, Local>();
   readonly #knownSingles = new Set<number>();
+  readonly #pages: RememberedPage[] = [];
   readonly #proofs: (Local | undefined)[] = [];
   readonly #registers: ReadonlyMap<number, Local>;
   /** Registers that the block has changed, and not yet put into RAM. */
   readonly #changed = new Set<number>();
   readonly #changedFloats = new Set<number>();
+  /** The small loop that the block is in which is being written. */
+  loop: SmallLoop | undefined;
   #done!: Label;
   #interpreted!: Label;
   #at!: Label;
@@ -76,6 +91,25 @@ export class RegionCode {
     this.singleScratch = [code.local('f32'), code.local('f32')];
     this.#registers = new Map([...used].map((register) => [register, code.local('i64')]));
     this.#floats = new Map([...floats].map((register) => [register, code.local('f64')]));
+  }
+
+  /** Begins a small loop, before its head: it knows no pages yet. */
+  enterLoop({ pages }: SmallLoop): void {
+    for (const n of pages.keys()) {
+      this.code.i64(NO_PAGE);
+      this.code.set(this.#rememberedPage(n).page);
+    }
+  }
+
+  /** The page that accesses of that kind by that base register remember; undefined where they remember none. */
+  remembered(access: 'read' | 'write', base: number): RememberedPage | undefined {
+    const n = this.loop?.pages.indexOf(pageKey(access, base)) ?? -1;
+    return n < 0 ? undefined : this.#rememberedPage(n);
+  }
+
+  /** Loops share them. */
+  #rememberedPage(n: number): RememberedPage {
+    return (this.#pages[n] ??= { page: this.code.local('i64'), addend: this.code.local('i32') });
   }
 
   /** The n-th of the locals that say where proven accesses lie. Blocks share them: each local slows V8's first compiler down. */
@@ -128,6 +162,7 @@ export class RegionCode {
 
   /** Goes on outside, at a relative address. For the end of a block. */
   leaveAt(relative: number): void {
+    this.leaveLoop();
     this.#setRelative(relative);
     this.code.br(this.#at);
   }
@@ -219,9 +254,9 @@ export class RegionCode {
     this.#knownSingles.add(register);
   }
 
-  /** Puts into RAM what the block has changed. Before its end, where all of its code comes by. */
+  /** Puts into RAM what the block has changed and its loop does not hold back. Before its end, where all of its code comes by. */
   putBack(): void {
-    this.#storeChanged();
+    if (this.loop === undefined) this.#storeChanged();
     this.#changed.clear();
     this.#changedFloats.clear();
     this.#knownSingles.clear();
@@ -234,14 +269,25 @@ export class RegionCode {
     this.code.op('i64.add');
   }
 
+  /** Puts into RAM what the loop holds back, if the block is in one. Where it is left. */
+  leaveLoop(): void {
+    if (this.loop !== undefined) this.#store(this.loop.written, this.loop.writtenFloats);
+  }
+
+  /** A loop's registers are in locals, changed or not: it holds all of them back. */
   #storeChanged(): void {
+    if (this.loop === undefined) this.#store(this.#changed, this.#changedFloats);
+    else this.leaveLoop();
+  }
+
+  #store(registers: Iterable<number>, floats: Iterable<number>): void {
     const { code } = this;
-    for (const register of this.#changed) {
+    for (const register of registers) {
       code.i32(0);
       code.get(this.#registers.get(register)!);
       code.memory('i64.store', REGISTERS + register * REGISTER_BYTES);
     }
-    for (const register of this.#changedFloats) {
+    for (const register of floats) {
       code.i32(0);
       this.pushFloat(register);
       code.memory('f64.store', FLOAT_REGISTERS + register * REGISTER_BYTES);

@@ -54,8 +54,8 @@ export const placedWriter = (
   const roundingMode = (): number => decoded.rm ?? DYNAMIC;
 
   /**
-   * Sets `host` to the byte in RAM of `address`, or leaves, where the `lengthBytes` from there on may not be accessed or lie
-   * on two pages: the line is that of the first byte's page, and is compared with the last byte's.
+   * Sets `line` to what the TLB has of the page of `address`, or leaves, where the `lengthBytes` from there on may not be
+   * accessed or lie on two pages: the line is that of the first byte's page, and is compared with the last byte's.
    */
   const lookUp = (access: 'read' | 'write', lengthBytes: number): void => {
     pushLine(code, access, state.address);
@@ -74,27 +74,79 @@ export const placedWriter = (
     code.if();
     state.interpret(relative, left);
     code.end();
+  };
+
+  /**
+   * Pushes where in RAM `address` is, or leaves as `lookUp` does.
+   * @param pushDiffers pushes whether the access may not be within the page that an i64 local has.
+   */
+  const translate = (
+    access: 'read' | 'write',
+    base: number,
+    lengthBytes: number,
+    pushDiffers: (page: Local) => void,
+  ): void => {
+    const remembered = state.remembered(access, base);
+    if (remembered === undefined) {
+      lookUp(access, lengthBytes);
+    } else {
+      pushDiffers(remembered.page);
+      code.if();
+      lookUp(access, lengthBytes);
+      code.get(state.address);
+      code.i64(PAGE_MASK);
+      code.op('i64.and');
+      code.set(remembered.page);
+      code.get(state.line);
+      code.memory('i32.load', TLB_ADDEND);
+      code.set(remembered.addend);
+      code.end();
+    }
     code.get(state.address);
     code.op('i32.wrap_i64');
-    code.get(state.line);
-    code.memory('i32.load', TLB_ADDEND);
+    if (remembered === undefined) {
+      code.get(state.line);
+      code.memory('i32.load', TLB_ADDEND);
+    } else {
+      code.get(remembered.addend);
+    }
     code.op('i32.add');
   };
 
   const translateAlone = (access: 'read' | 'write', width: Width, address: () => void): void => {
     address();
     code.set(state.address);
-    lookUp(access, width);
+    translate(access, decoded.rs1, width, (page) => {
+      // What is not aligned is left to the TLB.
+      code.get(state.address);
+      code.i64(PAGE_MASK | (width - 1));
+      code.op('i64.and');
+      code.get(page);
+      code.op('i64.ne');
+    });
     code.set(state.host);
   };
 
   const translateProven = (address: () => void, { proof, proves, lowest }: Proven): void => {
     if (proves) {
+      const lengthBytes = proof.high - proof.low;
       state.pushRegister(proof.base);
       code.i64(proof.low);
       code.op('i64.add');
       code.set(state.address);
-      lookUp(proof.kind, proof.high - proof.low);
+      translate(proof.kind, proof.base, lengthBytes, (page) => {
+        code.get(state.address);
+        code.i64(PAGE_MASK);
+        code.op('i64.and');
+        code.get(page);
+        code.op('i64.ne');
+        code.get(state.address);
+        code.op('i32.wrap_i64');
+        code.i32(PAGE_SIZE - 1);
+        code.op('i32.and');
+        code.i32(PAGE_SIZE - lengthBytes);
+        code.op('i32.gt_u', 'i32.or');
+      });
       code.set(lowest);
     }
     if (checksHits) {

@@ -37,6 +37,7 @@ import type { RegionImports } from './region-border.js';
 import { RegionCode } from './region-code.js';
 import { placedWriter, type PlacedWriter, type Proven, type Ways } from './region-emitter.js';
 import { type Block, lastPageOf, pageOf, type Region } from './region.js';
+import { findSmallLoops, type SmallLoop } from './small-loops.js';
 
 export interface RegionPlace {
   /** The region's index in the table of functions. */
@@ -77,6 +78,7 @@ class RegionWriter {
   readonly #region: Region;
   readonly #place: RegionPlace;
   readonly #layout: Layout;
+  readonly #smallLoops: ReadonlyMap<Loop, SmallLoop>;
   readonly #state: RegionCode;
   readonly #writer: PlacedWriter;
   /** The region's pages, by the bit that each has in the mask. */
@@ -97,6 +99,7 @@ class RegionWriter {
     this.#region = region;
     this.#place = place;
     this.#layout = layOut(region);
+    this.#smallLoops = findSmallLoops(region, this.#layout);
     this.#state = new RegionCode(code, registersOf(region, 'x'), registersOf(region, 'f'));
     this.#writer = placedWriter(this.#state, imports, checksHits);
     this.#pages = [...place.recordsOf.keys()];
@@ -166,6 +169,8 @@ class RegionWriter {
       if (item.loop === undefined) {
         this.#writeBlock(item.first);
       } else {
+        const small = this.#smallLoops.get(item.loop);
+        if (small !== undefined) this.#state.enterLoop(small);
         this.#loopLabels.set(item.loop, code.loop());
         this.#writeLevel(item.first, item.last, item.loop, item.loop.passesOn);
         code.end();
@@ -212,6 +217,7 @@ class RegionWriter {
     const block = this.#region.blocks[index]!;
     const { instructions, end, start } = block;
     const count = instructions.length;
+    this.#state.loop = this.#smallLoopOf(index);
     if (this.#layout.numbers[index] !== 0) {
       code.i32(0);
       code.set(this.#state.number);
@@ -226,6 +232,11 @@ class RegionWriter {
     }
     this.#state.putBack();
     if (end.kind === 'branch' || end.kind === 'next') ways.goTo(end.next);
+  }
+
+  #smallLoopOf(index: number): SmallLoop | undefined {
+    const loop = this.#layout.loopOf[index];
+    return loop === undefined ? undefined : this.#smallLoops.get(loop);
   }
 
   #provenAt(place: number, proofs: readonly (Proof | undefined)[]): Proven | undefined {
@@ -258,6 +269,7 @@ class RegionWriter {
       }
       const page = pageOf(relative);
       if (!known.has(page)) this.#enterPage(page, () => this.#state.leaveAt(relative));
+      if (this.#smallLoopOf(target) !== this.#state.loop) this.#state.leaveLoop();
       this.#branch(index, target);
     };
     const goToTarget = (): void => {

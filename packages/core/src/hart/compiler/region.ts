@@ -66,7 +66,7 @@ export interface CodeReader {
 
 export interface Region {
   readonly root: number;
-  /** By address. */
+  /** In the order of flow: a block that leads to another stands before it, but for the ways back in loops. */
   readonly blocks: readonly Block[];
   /** Places of blocks in `blocks` by where they start. */
   readonly blockAt: ReadonlyMap<number, number>;
@@ -226,12 +226,13 @@ class RegionSearch {
 
   found(): Region | undefined {
     if (!this.#instructions.has(this.#root)) return undefined;
-    const starts = [...this.#leaders]
-      .filter((start) => this.#instructions.has(start))
-      .toSorted((a, b) => a - b);
-    const blocks = starts.map((start) => this.#blockFrom(start));
-    const blockAt = new Map(starts.map((start, index) => [start, index]));
-    connectReturns(blocks, blockAt);
+    const known = new Map<number, Block>();
+    for (const start of this.#leaders) {
+      if (this.#instructions.has(start)) known.set(start, this.#blockFrom(start));
+    }
+    connectReturns(known);
+    const blocks = inOrderOfFlow(this.#root, known);
+    const blockAt = new Map(blocks.map(({ start }, index) => [start, index]));
     const entries = new Set([...this.#entries].filter((start) => blockAt.has(start)));
     const continuations = this.#cuts.filter((start) => !blockAt.has(start));
     return { root: this.#root, blocks, blockAt, entries, continuations };
@@ -307,12 +308,12 @@ const isReturn = ({ end, instructions }: Block): boolean => {
 };
 
 /** Tells each return where it may lead: behind the calls of the functions that it can be reached in. */
-const connectReturns = (blocks: readonly Block[], blockAt: ReadonlyMap<number, number>): void => {
+const connectReturns = (blocks: ReadonlyMap<number, Block>): void => {
   const sites = new Map<number, number[]>();
-  for (const { end, instructions } of blocks) {
+  for (const { end, instructions } of blocks.values()) {
     const { relative, decoded } = instructions.at(-1)!;
     const site = relative + decoded.sizeBytes;
-    if (end.kind !== 'jump' || decoded.rd === 0 || !blockAt.has(end.taken) || !blockAt.has(site)) continue;
+    if (end.kind !== 'jump' || decoded.rd === 0 || !blocks.has(end.taken) || !blocks.has(site)) continue;
     const known = sites.get(end.taken);
     if (known === undefined) sites.set(end.taken, [site]);
     else known.push(site);
@@ -321,9 +322,8 @@ const connectReturns = (blocks: readonly Block[], blockAt: ReadonlyMap<number, n
     const seen = new Set([callee]);
     // A set is gone through with what is added on the way.
     for (const start of seen) {
-      const index = blockAt.get(start);
-      if (index === undefined) continue;
-      const block = blocks[index]!;
+      const block = blocks.get(start);
+      if (block === undefined) continue;
       if (isReturn(block)) {
         for (const site of returnSites) {
           if (block.returnsTo.length < MOST_RETURNS && !block.returnsTo.includes(site))
@@ -333,4 +333,31 @@ const connectReturns = (blocks: readonly Block[], blockAt: ReadonlyMap<number, n
       for (const way of waysWithin(block)) seen.add(way);
     }
   }
+};
+
+/**
+ * The blocks in reverse postorder: what jumps forwards in it needs no loop. Calls and returns within the region are jumps like
+ * others, so a function that is called from one place stands in it, wherever its code lies.
+ */
+const inOrderOfFlow = (root: number, blocks: ReadonlyMap<number, Block>): Block[] => {
+  const seen = new Set<number>();
+  const order: Block[] = [];
+  const visit = (start: number): void => {
+    const block = blocks.get(start);
+    if (block === undefined || seen.has(start)) return;
+    seen.add(start);
+    // What is visited last stands next to the block: of two ways on that of the lower address, for a loop's way out is mostly behind it.
+    for (const way of waysOf(block, blocks).toSorted((a, b) => b - a)) visit(way);
+    order.push(block);
+  };
+  visit(root);
+  for (const start of [...blocks.keys()].toSorted((a, b) => a - b)) visit(start);
+  return order.toReversed();
+};
+
+/** Where a block leads within the region; where it is come back to, if it calls what is not. */
+const waysOf = (block: Block, blocks: ReadonlyMap<number, Block>): readonly number[] => {
+  const { end, returnsTo } = block;
+  if (isReturn(block)) return returnsTo;
+  return end.kind === 'jump' && blocks.has(end.taken) ? [end.taken] : waysWithin(block);
 };
