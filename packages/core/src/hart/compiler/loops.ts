@@ -1,7 +1,7 @@
 /**
  * How a region's blocks are laid out in WebAssembly, which has no jumps but out of blocks and to the heads of loops.
  *
- * Blocks stand in the order of flow (region.ts). A jump backwards makes a loop, from its target to where it comes from; loops
+ * Blocks stand in the order of flow (block-order.ts). A jump backwards makes a loop, from its target to where it comes from; loops
  * that overlap are made to nest. So each jump is either to the head of a loop around it, or forwards. A jump forwards into the
  * middle of a loop that does not surround it goes to the loop's head, which passes it on by the number that is left in a
  * variable; so do the ways into the region.

@@ -12,6 +12,7 @@
  */
 import { PAGE_SIZE } from '../../frame/index.js';
 import type { Decoded } from '../instructions/index.js';
+import { orderOfFlow } from './block-order.js';
 
 /** Instructions, pages and pages' distance from the root that a region may have. */
 export const MOST_INSTRUCTIONS = 600;
@@ -66,7 +67,7 @@ export interface CodeReader {
 
 export interface Region {
   readonly root: number;
-  /** In the order of flow: a block that leads to another stands before it, but for the ways back in loops. */
+  /** In the order of flow (block-order.ts). */
   readonly blocks: readonly Block[];
   /** Places of blocks in `blocks` by where they start. */
   readonly blockAt: ReadonlyMap<number, number>;
@@ -231,7 +232,8 @@ class RegionSearch {
       if (this.#instructions.has(start)) known.set(start, this.#blockFrom(start));
     }
     connectReturns(known);
-    const blocks = inOrderOfFlow(this.#root, known);
+    const order = orderOfFlow(this.#root, known.keys(), (start) => waysOf(known.get(start)!, known));
+    const blocks = order.map((start) => known.get(start)!);
     const blockAt = new Map(blocks.map(({ start }, index) => [start, index]));
     const entries = new Set([...this.#entries].filter((start) => blockAt.has(start)));
     const continuations = this.#cuts.filter((start) => !blockAt.has(start));
@@ -333,26 +335,6 @@ const connectReturns = (blocks: ReadonlyMap<number, Block>): void => {
       for (const way of waysWithin(block)) seen.add(way);
     }
   }
-};
-
-/**
- * The blocks in reverse postorder: what jumps forwards in it needs no loop. Calls and returns within the region are jumps like
- * others, so a function that is called from one place stands in it, wherever its code lies.
- */
-const inOrderOfFlow = (root: number, blocks: ReadonlyMap<number, Block>): Block[] => {
-  const seen = new Set<number>();
-  const order: Block[] = [];
-  const visit = (start: number): void => {
-    const block = blocks.get(start);
-    if (block === undefined || seen.has(start)) return;
-    seen.add(start);
-    // What is visited last stands next to the block: of two ways on that of the lower address, for a loop's way out is mostly behind it.
-    for (const way of waysOf(block, blocks).toSorted((a, b) => b - a)) visit(way);
-    order.push(block);
-  };
-  visit(root);
-  for (const start of [...blocks.keys()].toSorted((a, b) => a - b)) visit(start);
-  return order.toReversed();
 };
 
 /** Where a block leads within the region; where it is come back to, if it calls what is not. */
