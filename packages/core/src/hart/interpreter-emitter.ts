@@ -1,4 +1,5 @@
 /** How the interpreter has an instruction's semantics written: operands come from its record, results go to RAM. */
+import { SINGLE, SINGLE_BOX } from './float/index.js';
 import type { Emitter } from './instructions/index.js';
 import type { InterpreterCode, InterpreterLabels } from './interpreter-code.js';
 import {
@@ -16,10 +17,6 @@ import {
 } from './layout.js';
 import type { MemoryOpcode } from './wasm/index.js';
 
-/** What is above a single in its register. */
-const SINGLE_BOX = 0xffff_ffff_0000_0000n;
-const CANONICAL_SINGLE_NAN = 0x7fc0_0000;
-
 /** @param sizeBytes of the instruction. */
 export const interpreterEmitter = (
   state: InterpreterCode,
@@ -34,7 +31,7 @@ export const interpreterEmitter = (
   };
   const pushSingle = (field: number): void => {
     pushRegister(field, 'f32.load');
-    code.i32(CANONICAL_SINGLE_NAN);
+    code.i32(Number(SINGLE.canonicalNan));
     code.op('f32.reinterpret_i32');
     code.get(state.locals.record);
     code.memory('i32.load16_u', field);

@@ -36,9 +36,9 @@ interface Program {
   readonly budgets: readonly number[];
 }
 
-/** An address near the end of a page, mostly. */
-const address = (random: Random): number => {
-  const near = READ_ONLY + (random.below(8) - 4) * PAGE_SIZE;
+/** An address near the end of a page, mostly: of one that may be written, or of any. */
+const address = (random: Random, kind: 'writable' | 'any'): number => {
+  const near = kind === 'writable' ? DATA + PAGE_SIZE : READ_ONLY + (random.below(8) - 4) * PAGE_SIZE;
   return near + random.below(random.below(4) === 0 ? PAGE_SIZE : 64) - 32;
 };
 
@@ -52,7 +52,7 @@ const access = (random: Random): number => {
     : encode(random.pick(STORES), { rs1, rs2: register, imm });
 };
 
-const loop = (random: Random): number[] => {
+const loop = (random: Random, mostRounds: number): number[] => {
   const body = Array.from({ length: 1 + random.below(4) }, () => access(random));
   for (const base of BASES) {
     const imm = random.pick([0, 1, 4, 8, 8, -8, 3, 520, -1000]);
@@ -62,19 +62,25 @@ const loop = (random: Random): number[] => {
   if (random.below(3) === 0) body.push(encode('bne', { rs1: x.t0, rs2: x.t1, imm: 8 }), access(random));
   body.push(encode('addi', { rd: COUNTER, rs1: COUNTER, imm: -1 }));
   body.push(encode('bne', { rs1: COUNTER, imm: -4 * body.length }));
-  return [encode('addi', { rd: COUNTER, imm: 1 + random.below(200) }), ...body];
+  return [encode('addi', { rd: COUNTER, imm: 1 + random.below(mostRounds) }), ...body];
 };
 
 const randomProgram = (random: Random): Program => {
-  const loops = Array.from({ length: 1 + random.below(3) }, () => loop(random)).flat();
+  // Half of them are to end without a fault.
+  const kind = random.below(2) === 0 ? 'writable' : 'any';
+  const [rounds, outerRounds] = kind === 'writable' ? [60, 3] : [200, 40];
+  const loops = Array.from({ length: 1 + random.below(3) }, () => loop(random, rounds)).flat();
   const end = [
     encode('addi', { rd: OUTER_COUNTER, rs1: OUTER_COUNTER, imm: -1 }),
     encode('bne', { rs1: OUTER_COUNTER, imm: -4 * (loops.length + 1) }),
     encode('ecall'),
   ];
-  const registers = new Map<number, bigint>([[OUTER_COUNTER, BigInt(1 + random.below(40))]]);
+  const registers = new Map<number, bigint>([[OUTER_COUNTER, BigInt(1 + random.below(outerRounds))]]);
   for (const base of BASES)
-    registers.set(base, BigInt(random.below(20) === 0 ? random.below(64) : address(random)));
+    registers.set(
+      base,
+      BigInt(kind === 'any' && random.below(20) === 0 ? random.below(64) : address(random, kind)),
+    );
   const budgets = Array.from({ length: 400 }, () => 1 + random.below(1 + random.below(3000)));
   return { code: [...loops, ...end], registers, budgets };
 };

@@ -14,39 +14,26 @@ export const orderOfFlow = (
   starts: Iterable<number>,
   waysOf: (start: number) => readonly number[],
 ): readonly number[] => {
-  const all = new Set(starts);
-  const found = connectedParts([root, ...all], all, waysOf);
-  /** How early each block is found from the root. */
-  const ranks = new Map([...reversePostorder(root, all, waysOf)].map((start, rank) => [start, rank]));
   const order: number[] = [];
-  const arrange = (parts: readonly Part[]): void => {
-    for (const { members, isLoop } of parts) {
-      if (!isLoop) {
-        order.push(members[0]!);
-        continue;
-      }
-      const byRank = members.toSorted((a, b) => ranks.get(a)! - ranks.get(b)!);
-      const [head, ...rest] = byRank;
-      order.push(head!);
-      arrange(connectedParts(rest, new Set(rest), waysOf));
+  const arrange = (blocks: ReadonlySet<number>): void => {
+    for (const [head, ...rest] of connectedParts(blocks, waysOf)) {
+      order.push(head);
+      if (rest.length > 0) arrange(new Set(rest));
     }
   };
-  arrange(found);
+  arrange(new Set([root, ...starts]));
   return order;
 };
 
-interface Part {
-  readonly members: readonly number[];
-  readonly isLoop: boolean;
-}
+/** Blocks that lead to each other around, or one block: the one that is found first, and the others as they are found. */
+type Part = readonly [head: number, ...rest: number[]];
 
 /** What is visited last stands next to its block: of two ways on that of the lower address, for a loop's way out is mostly behind it. */
 const byAddressDown = (ways: readonly number[]): readonly number[] =>
   ways.length < 2 ? ways : ways.toSorted((a, b) => b - a);
 
-/** The strongly connected parts of some blocks, those that lead to others first. @param from where to begin, in this order. */
+/** The strongly connected parts of some blocks, those that lead to others first. They are looked for in the order of the set. */
 const connectedParts = (
-  from: readonly number[],
   blocks: ReadonlySet<number>,
   waysOf: (start: number) => readonly number[],
 ): readonly Part[] => {
@@ -61,10 +48,8 @@ const connectedParts = (
     lowest.set(start, number);
     stack.push(start);
     isOnStack.add(start);
-    let leadsToItself = false;
     for (const way of byAddressDown(waysOf(start))) {
       if (!blocks.has(way)) continue;
-      if (way === start) leadsToItself = true;
       if (!numbers.has(way)) {
         visit(way);
         lowest.set(start, Math.min(lowest.get(start)!, lowest.get(way)!));
@@ -73,28 +58,11 @@ const connectedParts = (
       }
     }
     if (lowest.get(start) !== number) return;
-    const members = stack.splice(stack.lastIndexOf(start));
-    for (const member of members) isOnStack.delete(member);
-    parts.push({ members, isLoop: members.length > 1 || leadsToItself });
+    const [head, ...rest] = stack.splice(stack.lastIndexOf(start));
+    isOnStack.delete(start);
+    for (const member of rest) isOnStack.delete(member);
+    parts.push([head!, ...rest]);
   };
-  for (const start of from) if (!numbers.has(start)) visit(start);
+  for (const start of blocks) if (!numbers.has(start)) visit(start);
   return parts.toReversed();
-};
-
-const reversePostorder = (
-  root: number,
-  blocks: ReadonlySet<number>,
-  waysOf: (start: number) => readonly number[],
-): readonly number[] => {
-  const seen = new Set<number>();
-  const order: number[] = [];
-  const visit = (start: number): void => {
-    if (seen.has(start) || !blocks.has(start)) return;
-    seen.add(start);
-    for (const way of byAddressDown(waysOf(start))) visit(way);
-    order.push(start);
-  };
-  visit(root);
-  for (const start of blocks) visit(start);
-  return order.toReversed();
 };

@@ -201,11 +201,7 @@ export class CompiledCode {
   /** Whether a halfword of a frame is part of a region. */
   covers(frame: FrameNumber, halfword: number): boolean {
     for (const { covers } of this.#byFrame.get(frame) ?? []) {
-      if (
-        covers.some((covered) => covered.frame === frame && hasAny(covered.halfwords, halfword, halfword))
-      ) {
-        return true;
-      }
+      if (isCovered(covers, frame, halfword)) return true;
     }
     return false;
   }
@@ -320,6 +316,10 @@ export class CompiledCode {
 }
 
 const entryAddress = (entry: number): number => ENTRIES_START + entry * ENTRY_BYTES;
+
+/** Whether a halfword of a frame is among those. */
+export const isCovered = (covers: readonly CoveredFrame[], frame: FrameNumber, halfword: number): boolean =>
+  covers.some((covered) => covered.frame === frame && hasAny(covered.halfwords, halfword, halfword));
 
 const hasAny = (bits: Uint32Array, first: number, last: number): boolean => {
   for (let bit = first; bit <= last; bit++) if ((bits[bit >>> 5]! & (1 << (bit & 31))) !== 0) return true;

@@ -6,12 +6,13 @@
  * Nothing that a program can see depends on when, or whether, this happens.
  *
  * Writing regions takes the host's time, so it is paid for: a slice that has run gives credit, an instruction that is compiled
- * takes some. Where much of what is compiled is thrown away again, compiling costs more.
+ * takes some. Where much of what is compiled is thrown away again, compiling costs more. What little is left of a region of which
+ * the rest is compiled already is compiled alone, and leads there.
  */
 import { type FrameNumber, PAGE_SIZE, type PhysicalMemory, type Vpn, vpn } from '../../frame/index.js';
 import type { CodeCache } from '../code-cache.js';
 import { ASKING_MASK, HOT_JUMPS, RECORD_BYTES, RECORD_JUMPS } from '../layout.js';
-import type { CompiledCode, CompiledModule, CompiledRegion } from './compiled-code.js';
+import { type CompiledCode, type CompiledModule, type CompiledRegion, isCovered } from './compiled-code.js';
 import { successorsOf } from './loops.js';
 import { PageReader } from './page-reader.js';
 import {
@@ -292,7 +293,10 @@ export class Compiler {
       if (frame === undefined || this.#waiting.length >= MOST_WAITING) continue;
       const halfword = halfwordOf(relative);
       // Or a loop that is longer than a region would be compiled from ever new places in it.
-      if (this.code.covers(frame, halfword) || pending.some((other) => isPartOf(other, frame, halfword)))
+      if (
+        this.code.covers(frame, halfword) ||
+        pending.some(({ covers }) => isCovered(covers, frame, halfword))
+      )
         continue;
       this.#waiting.push({ frame, halfword, page: vpn(rootPage + page) });
     }
@@ -328,7 +332,8 @@ export class Compiler {
     }
     const recordsOf = new Map([...frames].map(([page, frame]) => [page, this.#codeCache.slotOf(frame)!]));
     const instructions = countInstructions(region.blocks);
-    return { region, rootPage, functionNumber, frames, recordsOf, instructions, growth };
+    const covers = coverage(region, frames);
+    return { region, rootPage, functionNumber, frames, recordsOf, covers, instructions, growth };
   }
 
   #makeRoom(): void {
@@ -358,7 +363,7 @@ export class Compiler {
         module,
         functionNumber: placed.functionNumber,
         rootRecord: recordAt(placed, placed.region.root)!,
-        covers: coverage(placed),
+        covers: placed.covers,
         exits: exitRecords(placed),
         instructions: placed.instructions,
         growth: placed.growth,
@@ -397,11 +402,3 @@ const isWithin = ({ region, rootPage, frames }: PlacedRegion, other: PlacedRegio
       page: vpn(rootPage + page),
     });
   });
-
-/** Whether a halfword of a frame is part of a region's code. */
-const isPartOf = ({ region, frames }: PlacedRegion, frame: FrameNumber, halfword: number): boolean =>
-  region.blocks.some(({ instructions }) =>
-    instructions.some(
-      ({ relative }) => halfwordOf(relative) === halfword && frames.get(pageOf(relative)) === frame,
-    ),
-  );

@@ -12,16 +12,14 @@
  *      pc and budget to RAM; return `result`
  *
  * A register that a block has written is in RAM when the block ends, so that every way out between blocks is short; what is
- * left to do on the ways out of its middle is known there. Locals have all registers that the region uses, as in RAM or newer.
+ * left to do on the ways out of its middle is known there. In a small loop that holds for the loop instead of its blocks. Locals
+ * have all registers that the region uses, as in RAM or newer.
  */
+import { SINGLE, SINGLE_BOX } from '../float/index.js';
 import { BUDGET_LEFT, FLOAT_REGISTERS, PC, REGISTER_BYTES, REGISTERS } from '../layout.js';
 import type { CodeBuilder, Label, Local } from '../wasm/index.js';
 import { GO_ON, INTERPRET } from './region-border.js';
 import { pageKey, type SmallLoop } from './small-loops.js';
-
-/** The ones above a single in an f register, and what stands for a single where they are not all there. */
-const SINGLE_BOX = 0xffff_ffff_0000_0000n;
-const SINGLE_NAN = 0x7fc0_0000;
 
 /** What never equals a page's address, whatever low bits it is compared with beside. */
 const NO_PAGE = 0x800;
@@ -226,7 +224,7 @@ export class RegionCode {
     this.pushFloatBits(register);
     code.op('i32.wrap_i64');
     code.else();
-    code.i32(SINGLE_NAN);
+    code.i32(Number(SINGLE.canonicalNan));
     code.end();
     code.op('f32.reinterpret_i32');
   }

@@ -17,6 +17,7 @@ export interface PlacedRegion {
   /** Where the records of each page begin. */
   readonly recordsOf: ReadonlyMap<number, number>;
   readonly functionNumber: number;
+  readonly covers: readonly CoveredFrame[];
   readonly instructions: number;
   /** How often it has been compiled before with less code. */
   readonly growth: number;
@@ -75,7 +76,10 @@ const importAll = (builder: ModuleBuilder, floats: boolean): RegionImports => {
 };
 
 /** The halfwords of frames that a region is made of. */
-export const coverage = ({ region, frames }: PlacedRegion): CoveredFrame[] => {
+export const coverage = (
+  { blocks }: Region,
+  frames: ReadonlyMap<number, FrameNumber>,
+): readonly CoveredFrame[] => {
   const covers = new Map<FrameNumber, Uint32Array>();
   const cover = (relative: number): void => {
     const frame = frames.get(pageOf(relative))!;
@@ -87,6 +91,6 @@ export const coverage = ({ region, frames }: PlacedRegion): CoveredFrame[] => {
   const coverAll = ({ relative, decoded }: Placed): void => {
     for (let byte = 0; byte < decoded.sizeBytes; byte += 2) cover(relative + byte);
   };
-  for (const { instructions } of region.blocks) instructions.forEach(coverAll);
+  for (const { instructions } of blocks) instructions.forEach(coverAll);
   return [...covers].map(([frame, halfwords]) => ({ frame, halfwords }));
 };

@@ -8,6 +8,7 @@
 import { FCSR, FLOAT_OPERANDS, FLOAT_RESULT } from '../layout.js';
 import type { CodeBuilder, FunctionIndex, Local, Opcode } from '../wasm/index.js';
 import { DYNAMIC, FLAG, FRM_SHIFT, ROUND } from './fcsr.js';
+import { DOUBLE, SINGLE } from './number-format.js';
 import { FLOAT_FUNCTIONS, type FloatFunction, SOFT_OPERATIONS, type SoftOperation } from './functions.js';
 
 export type FloatType = 'f32' | 'f64';
@@ -27,14 +28,14 @@ export const BITS: Readonly<Record<FloatType, Bits>> = {
     fromFloat: 'i32.reinterpret_f32',
     toFloat: 'f32.reinterpret_i32',
     quiet: 1n << 22n,
-    canonicalNan: 0x7fc0_0000n,
+    canonicalNan: SINGLE.canonicalNan,
   },
   f64: {
     integer: 'i64',
     fromFloat: 'i64.reinterpret_f64',
     toFloat: 'f64.reinterpret_i64',
     quiet: 1n << 51n,
-    canonicalNan: 0x7ff8_0000_0000_0000n,
+    canonicalNan: DOUBLE.canonicalNan,
   },
 };
 

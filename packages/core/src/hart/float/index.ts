@@ -16,6 +16,8 @@ export {
 } from './fcsr.js';
 export { FLOAT_FUNCTIONS, type FloatFunction, type FloatImports, importFloatFunctions } from './functions.js';
 
+export { SINGLE, SINGLE_BOX } from './number-format.js';
+
 /** Made at first use, and the same for every hart. */
 let floatModule: WebAssembly.Module | undefined;
 

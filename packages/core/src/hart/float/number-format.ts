@@ -25,6 +25,9 @@ export const DOUBLE: NumberFormat = {
   canonicalNan: 0x7ff8_0000_0000_0000n,
 };
 
+/** The ones above a single in an f register (unprivileged specification, section 12.2). */
+export const SINGLE_BOX = 0xffff_ffff_0000_0000n;
+
 /** significand × 2^exponent, the significand not negative. */
 export interface Finite {
   readonly kind: 'finite';
