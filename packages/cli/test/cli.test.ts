@@ -177,11 +177,11 @@ describe('holstein run', () => {
         '--jit-bytes',
         '1M',
         'kbench',
-        'null',
-        '200',
+        'cow',
+        '10',
       ];
       const { stdout, stderr } = holstein(args);
-      expect(stdout).toBe('kbench: null 200 ok\n');
+      expect(stdout).toBe('kbench: cow 10 ok\n');
       return Number(/regions compiled +(\d+)/.exec(stderr)?.[1]);
     };
     expect(regions('50')).toBeGreaterThan(0);

@@ -1,29 +1,38 @@
 /** What regions are found in code, and how they are laid out: read by people, in text. */
 import { describe, expect, test } from 'vitest';
+import { orderOfFlow } from '../../src/hart/compiler/block-order.js';
 import { layOut, type Loop } from '../../src/hart/compiler/loops.js';
 import { findProofs } from '../../src/hart/compiler/proofs.js';
 import { findRegion, MOST_INSTRUCTIONS, type Region } from '../../src/hart/compiler/region.js';
 import { decode } from '../../src/hart/index.js';
 import { encode, x } from '../support/riscv/assembler.js';
 
+const HOT = 6400;
 const NOP = encode('addi', {});
 const RET = encode('jalr', { rs1: x.ra });
 const call = (offset: number): number => encode('jal', { rd: x.ra, imm: offset });
 const jump = (offset: number): number => encode('jal', { imm: offset });
 const branch = (offset: number): number => encode('bne', { rs1: x.a0, rs2: x.a1, imm: offset });
 
-/** The region at the first of instructions of four bytes; `never` are places of those that were never run. */
-const regionOf = (words: readonly number[], never: readonly number[] = []): Region => {
+/**
+ * The region at the first of instructions of four bytes; `never` are places of those that were never run. With jumps to
+ * instructions, by their places, only what is hot or warm is wanted.
+ */
+const regionOf = (
+  words: readonly number[],
+  never: readonly number[] = [],
+  jumps?: Readonly<Record<number, number>>,
+): Region => {
   const region = findRegion(0, {
     read: (relative) => {
       const index = relative / 4;
       return index < 0 || index >= words.length || never.includes(index) ? undefined : decode(words[index]!);
     },
     targetsNear: () => words.map((_, index) => index * 4).slice(-2),
-    jumpsTo: () => 0,
-    hotJumps: 0,
+    jumpsTo: (relative) => jumps?.[relative / 4] ?? 0,
+    hotJumps: jumps === undefined ? 0 : HOT,
   });
-  return region!;
+  return region!.inBlocks();
 };
 
 const nameOf = (loop: Loop | undefined): string => (loop === undefined ? '' : `${loop.head}…${loop.last}`);
@@ -88,6 +97,26 @@ describe('regions', () => {
       '3: 8…8 next 12 | in 2…3, number 3',
       '4: 20…20 indirect | in ',
     ]);
+  });
+
+  test('what runs a hundred times less often than what is hot is outside, until it is jumped to more often', () => {
+    // A loop, with a branch to what ends it and one to what comes back.
+    const code = [NOP, branch(12), branch(12), branch(-12), RET, NOP, jump(-24)];
+    const loop = { 0: HOT };
+    expect([...regionOf(code, [], loop).blockAt.keys()]).toEqual([0, 8, 12, 16]);
+    expect([...regionOf(code, [], { ...loop, 5: HOT / 100 }).blockAt.keys()]).toEqual([0, 8, 12, 16]);
+    expect([...regionOf(code, [], { ...loop, 5: HOT / 10 }).blockAt.keys()]).toContain(20);
+  });
+
+  test('blocks that all lead to each other are put into an order in so many steps', () => {
+    const starts = Array.from({ length: MOST_INSTRUCTIONS }, (_, index) => index);
+    let steps = 0;
+    const order = orderOfFlow(0, starts, (start) => {
+      steps++;
+      return [start + 1, start - 1, (start * 211) % MOST_INSTRUCTIONS];
+    });
+    expect(order.toSorted((a, b) => a - b)).toEqual(starts);
+    expect(steps).toBeLessThan(MOST_INSTRUCTIONS * 20);
   });
 
   test('loops that overlap are made to nest', () => {

@@ -8,6 +8,9 @@
  * lies, where by addresses there would be a loop around all that is between.
  */
 
+/** Loops within loops that are looked for: each takes a search of its own. Any order will do for what is within. */
+const MOST_DEPTH = 16;
+
 /** @param starts of all blocks. @param waysOf a block to others; to what is no block too. @returns the starts in order. */
 export const orderOfFlow = (
   root: number,
@@ -15,13 +18,14 @@ export const orderOfFlow = (
   waysOf: (start: number) => readonly number[],
 ): readonly number[] => {
   const order: number[] = [];
-  const arrange = (blocks: ReadonlySet<number>): void => {
+  const arrange = (blocks: ReadonlySet<number>, depth: number): void => {
     for (const [head, ...rest] of connectedParts(blocks, waysOf)) {
       order.push(head);
-      if (rest.length > 0) arrange(new Set(rest));
+      if (depth === MOST_DEPTH) order.push(...rest);
+      else if (rest.length > 0) arrange(new Set(rest), depth + 1);
     }
   };
-  arrange(new Set([root, ...starts]));
+  arrange(new Set([root, ...starts]), 0);
   return order;
 };
 

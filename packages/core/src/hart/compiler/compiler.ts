@@ -25,9 +25,9 @@ import {
   writeModule,
 } from './region-module.js';
 import {
-  type Block,
   endOf,
   findRegion,
+  type FoundRegion,
   lastPageOf,
   MOST_INSTRUCTIONS,
   pageOf,
@@ -38,6 +38,8 @@ import {
 const MOST_WAITING = 256;
 /** Instructions that are compiled in one module: enough of them to share its cost. */
 const MODULE_INSTRUCTIONS = 2000;
+/** Modules that are compiled at once. What waits then is interpreted, until it is hot again. */
+const MOST_AT_ONCE = 100;
 /** WebAssembly modules that may be there at a time: each takes memory maps of the host, which are few. */
 const MOST_MODULES = 1000;
 /** Entries that a region may take: one for each of its instructions, at the most. */
@@ -59,6 +61,8 @@ const EARLY_SHARE = 1 / 16;
 
 /** Instructions that must run for one to be compiled, which takes the host some thousand times as long. */
 const RUN_PER_COMPILED = 10_000;
+/** What it takes to find an instruction, beside compiling it. */
+const SEARCH_COST = 0.2;
 /** What a module costs beside its instructions: as so many of them. */
 const MODULE_COST = 100;
 const FIRST_CREDIT = 1000;
@@ -88,7 +92,7 @@ export interface RegionHost {
 export type FetchFrame = (page: Vpn) => FrameNumber;
 
 interface Found {
-  readonly region: Region;
+  readonly region: FoundRegion;
   readonly rootPage: Vpn;
   readonly reader: PageReader;
 }
@@ -194,17 +198,21 @@ export class Compiler {
 
   /** Compiles what waits and has been paid for. */
   compileWaiting(): void {
+    const most = this.compiled.modules + MOST_AT_ONCE;
     while (this.#waiting.length > 0 && this.#mayCompile) {
       const regions: PlacedRegion[] = [];
       let instructions = 0;
       while (this.#waiting.length > 0 && instructions < MODULE_INSTRUCTIONS && this.#mayCompile) {
         // The last first: what becomes hot late is what calls the rest, and takes it into its region.
         const request = this.#waiting.pop()!;
-        if (regions.some((other) => holds(other, request))) continue;
+        const holder = regions.find((other) => holds(other, request));
+        if (holder !== undefined) {
+          enterAt(holder, request);
+          continue;
+        }
         const found = this.#find(request);
         if (found === undefined) continue;
-        const within = regions.findIndex((other) => isWithin(other, found));
-        if (within >= 0) this.code.giveFunctionBack(regions.splice(within, 1)[0]!.functionNumber);
+        this.#dropWithin(regions, found);
         regions.push(found);
         this.#requestContinuations(found, regions);
         instructions += found.instructions;
@@ -213,6 +221,8 @@ export class Compiler {
       if (regions.length === 0) continue;
       this.#credit -= MODULE_COST;
       this.#compile(regions);
+      // What is compiled eagerly may take the room of what was compiled before, round and round.
+      if (this.compiled.modules === most) this.#waiting = [];
     }
   }
 
@@ -245,7 +255,7 @@ export class Compiler {
       const place = this.#codeCache.placeOf(owner.rootRecord);
       if (this.#fetchFrame(rootPage) === place.frame) {
         const grown = this.#search(rootPage, place.halfword);
-        if (grown?.region.blockAt.has((page - rootPage) * PAGE_SIZE + halfword * 2) === true) {
+        if (grown?.region.beginsBlockAt((page - rootPage) * PAGE_SIZE + halfword * 2) === true) {
           const placed = this.#place(grown, owner.growth + 1);
           // Making room may have taken it already.
           if (placed !== undefined && this.code.has(owner)) this.code.throwAway(owner, 'replaced');
@@ -255,24 +265,20 @@ export class Compiler {
     }
     const whole = this.#search(page, halfword);
     if (whole === undefined) return undefined;
-    const found = this.#isMostlyCompiled(whole) ? (this.#patchAt(page, halfword) ?? whole) : whole;
-    return this.#isWorthwhile(found.region) ? this.#place(found, 0) : undefined;
-  }
-
-  #isWorthwhile(region: Region): boolean {
-    return this.#isEager || hasLoop(region) || countInstructions(region.blocks) >= LEAST_INSTRUCTIONS;
-  }
-
-  #isMostlyCompiled({ region, reader }: Found): boolean {
-    let known = 0;
-    let all = 0;
-    for (const { instructions } of region.blocks) {
-      all += instructions.length;
-      for (const { relative } of instructions) {
-        if (this.code.covers(reader.frameOf(pageOf(relative)), halfwordOf(relative))) known++;
-      }
+    const patch = this.#isMostlyCompiled(whole) ? this.#patchAt(page, halfword) : undefined;
+    const placed = this.#place(patch ?? whole, 0);
+    if (placed !== undefined && patch !== undefined) {
+      for (const region of patch.reader.leadsTo) region.patches++;
     }
-    return known > all * MOSTLY;
+    return placed;
+  }
+
+  #isMostlyCompiled({ region: { instructions }, reader }: Found): boolean {
+    let known = 0;
+    for (const relative of instructions.keys()) {
+      if (this.code.covers(reader.frameOf(pageOf(relative)), halfwordOf(relative))) known++;
+    }
+    return known > instructions.size * MOSTLY;
   }
 
   /** The region without what can be entered elsewhere; undefined where that has been done too often already. */
@@ -280,9 +286,17 @@ export class Compiler {
     const patch = this.#search(page, halfword, 'stops at entries');
     if (patch === undefined) return undefined;
     const { leadsTo } = patch.reader;
-    for (const region of leadsTo) if (region.patches === MOST_PATCHES) return undefined;
-    for (const region of leadsTo) region.patches++;
-    return patch;
+    return [...leadsTo].some(({ patches }) => patches >= MOST_PATCHES) ? undefined : patch;
+  }
+
+  /** Gives up those of the regions that are part of another. */
+  #dropWithin(regions: PlacedRegion[], found: PlacedRegion): void {
+    const index = regions.findIndex((other) => isWithin(other, found));
+    if (index < 0) return;
+    const [other] = regions.splice(index, 1);
+    const { region, rootPage, frames } = other!;
+    enterAt(found, requestAt(region.root, rootPage, frames));
+    this.code.giveFunctionBack(other!.functionNumber);
   }
 
   /** What a full region leads to is as hot as the region. */
@@ -316,10 +330,15 @@ export class Compiler {
   #search(rootPage: Vpn, halfword: number, within?: 'stops at entries'): Found | undefined {
     const reader = this.#readerAt(rootPage, within);
     const region = findRegion(halfword * 2, reader);
+    // Whether or not it comes to anything.
+    this.#credit -= SEARCH_COST * (region?.instructions.size ?? 1);
     return region === undefined ? undefined : { region, rootPage, reader };
   }
 
-  #place({ region, rootPage, reader }: Found, growth: number): PlacedRegion | undefined {
+  /** @returns undefined where there is no room, or it is not worth it. */
+  #place({ region: found, rootPage, reader }: Found, growth: number): PlacedRegion | undefined {
+    const region = found.inBlocks();
+    if (!this.#isEager && found.instructions.size < LEAST_INSTRUCTIONS && !hasLoop(region)) return undefined;
     this.#makeRoom();
     const functionNumber = this.code.takeFunction();
     if (functionNumber === undefined) return undefined;
@@ -331,7 +350,7 @@ export class Compiler {
       }
     }
     const recordsOf = new Map([...frames].map(([page, frame]) => [page, this.#codeCache.slotOf(frame)!]));
-    const instructions = countInstructions(region.blocks);
+    const instructions = region.blocks.reduce((sum, block) => sum + block.instructions.length, 0);
     const covers = coverage(region, frames);
     return { region, rootPage, functionNumber, frames, recordsOf, covers, instructions, growth };
   }
@@ -386,19 +405,19 @@ export class Compiler {
 const holds = ({ region, rootPage, frames }: PlacedRegion, { frame, halfword, page }: Request): boolean =>
   frames.get(page - rootPage) === frame && region.blockAt.has((page - rootPage) * PAGE_SIZE + halfword * 2);
 
-const countInstructions = (blocks: readonly Block[]): number =>
-  blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
+/** Lets a region that holds a request be entered there. */
+const enterAt = ({ region, rootPage }: PlacedRegion, { halfword, page }: Request): void => {
+  region.entries.add((page - rootPage) * PAGE_SIZE + halfword * 2);
+};
 
 const hasLoop = (region: Region): boolean =>
   region.blocks.some((_, index) => successorsOf(region, index).some((target) => target <= index));
 
 /** Whether all blocks of a region are blocks of another. */
 const isWithin = ({ region, rootPage, frames }: PlacedRegion, other: PlacedRegion): boolean =>
-  region.blocks.every(({ start }) => {
-    const page = pageOf(start);
-    return holds(other, {
-      frame: frames.get(page)!,
-      halfword: halfwordOf(start),
-      page: vpn(rootPage + page),
-    });
-  });
+  region.blocks.every(({ start }) => holds(other, requestAt(start, rootPage, frames)));
+
+const requestAt = (relative: number, rootPage: Vpn, frames: ReadonlyMap<number, FrameNumber>): Request => {
+  const page = pageOf(relative);
+  return { frame: frames.get(page)!, halfword: halfwordOf(relative), page: vpn(rootPage + page) };
+};

@@ -72,7 +72,7 @@ export interface Region {
   /** Places of blocks in `blocks` by where they start. */
   readonly blockAt: ReadonlyMap<number, number>;
   /** Where the region may be entered, the root among them: blocks' starts. */
-  readonly entries: ReadonlySet<number>;
+  readonly entries: Set<number>;
   /** Where blocks end only because the region was full. */
   readonly continuations: readonly number[];
 }
@@ -85,8 +85,9 @@ export const lastPageOf = ({ relative, decoded }: Placed): number => pageOf(rela
 const isIndirect = ({ instruction }: Decoded): boolean => instruction.format === 'jump-register';
 
 /** @returns undefined where there is nothing to compile at the root. */
-export const findRegion = (root: number, reader: CodeReader): Region | undefined => {
-  return new RegionSearch(root, reader).found();
+export const findRegion = (root: number, reader: CodeReader): FoundRegion | undefined => {
+  const search = new RegionSearch(root, reader);
+  return search.instructions.has(root) ? search : undefined;
 };
 
 /** What is reached from one instruction without calling: about a function, or the rest of it. */
@@ -194,9 +195,17 @@ class Flow {
   }
 }
 
-class RegionSearch {
+/** The instructions of a region, of which blocks are made where it is wanted. */
+export interface FoundRegion {
+  /** By their relative addresses. */
+  readonly instructions: ReadonlyMap<number, Decoded>;
+  inBlocks(): Region;
+  beginsBlockAt(relative: number): boolean;
+}
+
+class RegionSearch implements FoundRegion {
   readonly #root: number;
-  readonly #instructions = new Map<number, Decoded>();
+  readonly instructions = new Map<number, Decoded>();
   readonly #leaders = new Set<number>();
   readonly #entries = new Set<number>();
   readonly #cuts: readonly number[];
@@ -211,13 +220,13 @@ class RegionSearch {
     this.#take(flow);
     const calls = new Map(flow.calls);
     for (const [call, runs] of calls) {
-      if (this.#instructions.has(call)) {
+      if (this.instructions.has(call)) {
         this.#enterAt(call);
         continue;
       }
       const called = new Flow(call, runs, reader, this.#pages, MOST_CALLED_INSTRUCTIONS);
       const isSmall = called.cuts.length === 0 && called.instructions.has(call);
-      if (!isSmall || this.#instructions.size + called.instructions.size > MOST_INSTRUCTIONS) continue;
+      if (!isSmall || this.instructions.size + called.instructions.size > MOST_INSTRUCTIONS) continue;
       this.#take(called);
       this.#enterAt(call);
       for (const [further, furtherRuns] of called.calls)
@@ -225,11 +234,14 @@ class RegionSearch {
     }
   }
 
-  found(): Region | undefined {
-    if (!this.#instructions.has(this.#root)) return undefined;
+  beginsBlockAt(relative: number): boolean {
+    return this.#leaders.has(relative) && this.instructions.has(relative);
+  }
+
+  inBlocks(): Region {
     const known = new Map<number, Block>();
     for (const start of this.#leaders) {
-      if (this.#instructions.has(start)) known.set(start, this.#blockFrom(start));
+      if (this.instructions.has(start)) known.set(start, this.#blockFrom(start));
     }
     connectReturns(known);
     const order = orderOfFlow(this.#root, known.keys(), (start) => waysOf(known.get(start)!, known));
@@ -241,7 +253,7 @@ class RegionSearch {
   }
 
   #take(flow: Flow): void {
-    for (const [relative, decoded] of flow.instructions) this.#instructions.set(relative, decoded);
+    for (const [relative, decoded] of flow.instructions) this.instructions.set(relative, decoded);
     for (const leader of flow.leaders) this.#leaders.add(leader);
     for (const entry of flow.entries) this.#entries.add(entry);
     this.#pages = flow.pages;
@@ -256,7 +268,7 @@ class RegionSearch {
     const instructions: Placed[] = [];
     let relative = start;
     for (;;) {
-      const decoded = this.#instructions.get(relative);
+      const decoded = this.instructions.get(relative);
       if (decoded === undefined)
         return { start, instructions, end: { kind: 'next', next: relative }, returnsTo: [] };
       const crosses = pageOf(relative + decoded.sizeBytes - 1) !== pageOf(relative);
