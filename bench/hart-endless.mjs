@@ -2,8 +2,8 @@
 /**
  * The host's memory under a program that writes code without end (hart/endless.c): resident bytes every few seconds, and
  * whether they were bounded: at their most in the last third of the time no more than in the two before. They go up and
- * down, as compiled modules are made and V8 gives them back. It runs only where it is
- * asked for by name, for ten minutes.
+ * down, as compiled modules are made and V8 gives them back. It runs only where it is asked for by name, for ten
+ * minutes.
  *
  *   HOLSTEIN_ENDLESS_SECONDS=60  shorter: much less than that, and all of it is the start
  */

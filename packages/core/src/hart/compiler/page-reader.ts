@@ -36,7 +36,11 @@ export class PageReader implements CodeReader {
   readonly #pages = new Map<number, Page | undefined>();
   readonly #taken = new Set<FrameNumber>();
 
-  /** @param hotJumps 0 reads all code, and otherwise only what has been run. @param fetchFrame the frame that a page of code is now. @param stopsAtEntries reads nothing at which compiled code is entered. */
+  /**
+   * @param hotJumps 0 reads all code, and otherwise only what has been run.
+   * @param fetchFrame the frame that a page of code is now.
+   * @param stopsAtEntries reads nothing at which compiled code is entered.
+   */
   constructor(
     codeCache: CodeCache,
     code: CompiledCode,

@@ -1,12 +1,11 @@
 /** Makes a WebAssembly module of regions, and what has to be known of each to install it. */
 import { type FrameNumber, PAGE_SIZE, type Vpn } from '../../frame/index.js';
 import { importFloatFunctions } from '../float/index.js';
-import { operandKinds } from '../instructions/index.js';
 import { RECORD_BYTES, RECORDS_IN_PAGE } from '../layout.js';
 import { ModuleBuilder } from '../wasm/index.js';
 import type { CoveredFrame } from './compiled-code.js';
 import { REGION_SIGNATURE, type RegionImports } from './region-border.js';
-import { type EntryWords, writeRegion } from './region-writer.js';
+import { type EntryWords, registersOf, writeRegion } from './region-writer.js';
 import { pageOf, type Placed, type Region, targetsOf } from './region.js';
 
 /** A region that is to be compiled, and where its code lies. Pages are distances from the root's. */
@@ -33,7 +32,10 @@ export const nameOf = (index: number): string => `region${index}`;
 
 export const writeModule = (regions: readonly PlacedRegion[], hits: 'trusted' | 'checked'): RegionModule => {
   const builder = new ModuleBuilder();
-  const imports = importAll(builder, regions.some(hasFloats));
+  const imports = importAll(
+    builder,
+    regions.some(({ region }) => registersOf(region, 'f').size > 0),
+  );
   const entryWords = regions.map(({ region, ...place }, index) => {
     const code = builder.function(nameOf(index), REGION_SIGNATURE);
     return writeRegion(code, imports, region, place, hits === 'checked');
@@ -60,11 +62,6 @@ export const exitRecords = (placed: PlacedRegion): Map<number, number> => {
   }
   return exits;
 };
-
-const hasFloats = ({ region }: PlacedRegion): boolean =>
-  region.blocks.some(({ instructions }) =>
-    instructions.some(({ decoded }) => Object.values(operandKinds(decoded.instruction)).includes('f')),
-  );
 
 const importAll = (builder: ModuleBuilder, floats: boolean): RegionImports => {
   builder.importMemory('ram', 'memory');

@@ -376,7 +376,7 @@ class RegionWriter {
 }
 
 /** The registers of a kind that a region reads or writes, but for x0. */
-const registersOf = ({ blocks }: Region, kind: 'x' | 'f'): Set<number> => {
+export const registersOf = ({ blocks }: Region, kind: 'x' | 'f'): Set<number> => {
   const used = new Set<number>();
   for (const { instructions } of blocks) {
     for (const { decoded } of instructions) {
